@@ -1,1 +1,20 @@
-//! placeholder
+//! picketd: samples one Raspberry Pi, batches what it reads, and publishes it.
+//!
+//! Data goes one way: source -> sampler -> telemetry (batcher, spool) -> link. What decides is pure and takes bytes,
+//! events and the time as arguments; `run` is the one loop that waits, asks and acts.
+
+pub mod clock;
+pub mod cmd;
+pub mod config;
+pub mod device_id;
+pub mod inventory;
+pub mod link;
+pub mod log;
+pub mod notify;
+pub mod run;
+pub mod runtime_state;
+pub mod sampler;
+pub mod sources;
+pub mod sys;
+pub mod telemetry;
+pub mod world;

@@ -1,2 +1,2 @@
-//! placeholder
+//! The command line of picketd.
 fn main() {}

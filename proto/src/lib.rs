@@ -1,2 +1,34 @@
+//! Everything that Picket says on the wire: frames, batches, events, status, presence, acks, topics.
+//!
+//! This crate turns bytes into values and back. It does no I/O, reads no clock and knows neither MQTT clients nor
+//! kernel files. `docs/PROTOCOL.md` describes the same formats byte by byte.
 #![no_std]
-//! p
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod ack;
+pub mod batch;
+mod column;
+mod error;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod metric;
+pub mod presence;
+pub mod reading;
+pub mod status;
+pub mod topic;
+mod wire;
+
+pub use ack::{Ack, BootAck, TickRange};
+pub use batch::{Batch, BatchHeader, Column, Quality, WallClock};
+pub use error::DecodeError;
+pub use event::{Event, EventKind, EventReport};
+pub use frame::Message;
+pub use id::{BootId, DeviceId};
+pub use metric::{Metric, MetricId};
+pub use presence::Presence;
+pub use reading::{Gap, Reading};
+pub use status::Status;
+pub use topic::{Channel, Topic};

@@ -1,0 +1,249 @@
+//! Events: edges of states, each with the time of the edge. An event that this version does not know is kept as bytes.
+use alloc::{string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{BootId, DecodeError, WallClock, frame::Body, frame::Kind, wire};
+
+/// A report holds at most this many events.
+pub const MAX_EVENTS: usize = 256;
+
+/// Events of one boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventReport {
+    /// The boot that they belong to.
+    pub boot: BootId,
+    /// What the wall clock said when the report was made.
+    pub wall: WallClock,
+    /// Events of this boot that are lost for good.
+    pub lost: u64,
+    /// The events, by ascending sequence number.
+    pub events: Vec<Event>,
+}
+
+/// One edge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Counted from 0 in each boot; names the event together with the boot id.
+    pub sequence: u64,
+    /// CLOCK_BOOTTIME of the edge, in ms.
+    pub boottime_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The agent started.
+    AgentStarted {
+        /// Its version.
+        version: String,
+    },
+    /// The agent stops in an orderly way.
+    AgentStopping,
+    /// The SoC's temperature went over a configured limit, or back below it by the hysteresis.
+    TemperatureLimit {
+        /// Over it, or back.
+        active: bool,
+        /// The limit, in thousandths of a degree Celsius.
+        limit: i32,
+        /// The reading at the edge, in thousandths of a degree Celsius.
+        reading: i32,
+    },
+    /// The firmware throttles the CPU.
+    Throttled {
+        /// It begins, or ends.
+        active: bool,
+    },
+    /// The firmware caps the CPU's frequency.
+    FrequencyCapped {
+        /// It begins, or ends.
+        active: bool,
+    },
+    /// The supply voltage is too low.
+    UnderVoltage {
+        /// It begins, or ends.
+        active: bool,
+    },
+    /// The kernel calls the wall clock synchronised.
+    ClockSynchronised {
+        /// It begins, or ends.
+        active: bool,
+    },
+    /// The wall clock jumped against boottime by more than a second.
+    ClockJumped {
+        /// By how much, in ms; positive is forward.
+        by_ms: i64,
+    },
+    /// The spool was full and ticks were given up, or ticks were not made.
+    TicksLost {
+        /// How many since the last such event.
+        count: u64,
+    },
+    /// The broker sent a packet that is larger than the agent accepts; commands are off for a while.
+    OversizedPacket {
+        /// Commands are off, or on again.
+        active: bool,
+    },
+    /// A kind that a newer agent knows.
+    Unknown {
+        /// Its number.
+        id: u16,
+        /// Its body.
+        body: Vec<u8>,
+    },
+}
+
+/// An event as it stands on the wire: id and length-prefixed body.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    sequence: u64,
+    boottime_ms: u64,
+    id: u16,
+    body: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    boot: BootId,
+    wall: WallClock,
+    lost: u64,
+}
+
+impl Body for EventReport {
+    const KIND: Kind = Kind::Event;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        wire::put(
+            &Head {
+                boot: self.boot,
+                wall: self.wall,
+                lost: self.lost,
+            },
+            out,
+        );
+        let entries: Vec<Entry> = self.events.iter().map(Entry::from).collect();
+        wire::put(&entries, out);
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let (head, rest): (Head, _) = wire::take(bytes, "event header")?;
+        let (announced, _): (u64, _) = wire::take(rest, "event count")?;
+        if announced > MAX_EVENTS as u64 {
+            return Err(DecodeError::TooLarge("event count"));
+        }
+        let entries: Vec<Entry> = wire::whole(rest, "events")?;
+        let events = entries
+            .into_iter()
+            .map(Event::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            boot: head.boot,
+            wall: head.wall,
+            lost: head.lost,
+            events,
+        })
+    }
+}
+
+impl From<&Event> for Entry {
+    fn from(event: &Event) -> Self {
+        let mut body = Vec::new();
+        let id = event.what.write(&mut body);
+        Self {
+            sequence: event.sequence,
+            boottime_ms: event.boottime_ms,
+            id,
+            body,
+        }
+    }
+}
+
+impl TryFrom<Entry> for Event {
+    type Error = DecodeError;
+
+    fn try_from(entry: Entry) -> Result<Self, DecodeError> {
+        let what = EventKind::read(entry.id, entry.body)?;
+        Ok(Self {
+            sequence: entry.sequence,
+            boottime_ms: entry.boottime_ms,
+            what,
+        })
+    }
+}
+
+impl EventKind {
+    /// Appends the body and returns the id.
+    fn write(&self, out: &mut Vec<u8>) -> u16 {
+        match self {
+            Self::AgentStarted { version } => {
+                wire::put(version, out);
+                1
+            }
+            Self::AgentStopping => 2,
+            Self::TemperatureLimit {
+                active,
+                limit,
+                reading,
+            } => {
+                wire::put(&(active, limit, reading), out);
+                3
+            }
+            Self::Throttled { active } => put_state(4, *active, out),
+            Self::FrequencyCapped { active } => put_state(5, *active, out),
+            Self::UnderVoltage { active } => put_state(6, *active, out),
+            Self::ClockSynchronised { active } => put_state(7, *active, out),
+            Self::ClockJumped { by_ms } => {
+                wire::put(by_ms, out);
+                8
+            }
+            Self::TicksLost { count } => {
+                wire::put(count, out);
+                9
+            }
+            Self::OversizedPacket { active } => put_state(10, *active, out),
+            Self::Unknown { id, body } => {
+                out.extend_from_slice(body);
+                *id
+            }
+        }
+    }
+
+    fn read(id: u16, body: Vec<u8>) -> Result<Self, DecodeError> {
+        let state = || wire::whole::<bool>(&body, "event body");
+        Ok(match id {
+            1 => Self::AgentStarted {
+                version: wire::whole(&body, "event body")?,
+            },
+            2 => Self::AgentStopping,
+            3 => {
+                let (active, limit, reading) = wire::whole(&body, "event body")?;
+                Self::TemperatureLimit {
+                    active,
+                    limit,
+                    reading,
+                }
+            }
+            4 => Self::Throttled { active: state()? },
+            5 => Self::FrequencyCapped { active: state()? },
+            6 => Self::UnderVoltage { active: state()? },
+            7 => Self::ClockSynchronised { active: state()? },
+            8 => Self::ClockJumped {
+                by_ms: wire::whole(&body, "event body")?,
+            },
+            9 => Self::TicksLost {
+                count: wire::whole(&body, "event body")?,
+            },
+            10 => Self::OversizedPacket { active: state()? },
+            _ => Self::Unknown { id, body },
+        })
+    }
+}
+
+fn put_state(id: u16, active: bool, out: &mut Vec<u8>) -> u16 {
+    wire::put(&active, out);
+    id
+}
