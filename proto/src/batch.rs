@@ -111,40 +111,71 @@ impl Body for Batch {
 
     fn write(&self, out: &mut Vec<u8>) {
         wire::put(&self.header, out);
-        wire::put(&self.columns.len(), out);
-        for column in &self.columns {
-            let mut body = Vec::new();
-            column::write(&column.readings, &mut body);
-            wire::put(&column.metric, out);
-            wire::put(&body, out);
-        }
+        let columns = self.columns.iter();
+        put_columns(
+            columns.map(|column| (column.metric, &column.readings[..])),
+            out,
+        );
     }
 
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (header, rest): (BatchHeader, _) = wire::take(bytes, "batch header")?;
-        if header.count == 0 || header.stride == 0 || header.count > MAX_TICKS {
-            return Err(DecodeError::Invalid("batch header"));
-        }
-        let (columns, mut rest): (usize, _) = wire::take(rest, "column count")?;
-        if columns > MAX_COLUMNS {
-            return Err(DecodeError::TooLarge("column count"));
-        }
-        let mut read = Vec::with_capacity(columns);
-        for _ in 0..columns {
-            let (metric, after): (MetricId, _) = wire::take(rest, "metric id")?;
-            let (body, after): (&[u8], _) = wire::take(after, "column")?;
-            read.push(Column {
+        let (header, rest) = take_header(bytes)?;
+        let columns = take_columns(rest)?.into_iter().map(|(metric, body)| {
+            Ok(Column {
                 metric,
                 readings: column::read(body, header.count)?,
-            });
-            rest = after;
-        }
-        match rest {
-            [] => Ok(Self {
-                header,
-                columns: read,
-            }),
-            rest => Err(DecodeError::Trailing(rest.len())),
-        }
+            })
+        });
+        Ok(Self {
+            header,
+            columns: columns.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Appends the number of columns and the columns.
+pub(crate) fn put_columns<'a>(
+    columns: impl ExactSizeIterator<Item = (MetricId, &'a [Reading])>,
+    out: &mut Vec<u8>,
+) {
+    wire::put(&columns.len(), out);
+    for (metric, readings) in columns {
+        put_column(metric, readings, out);
+    }
+}
+
+/// Appends one column: its metric, its length, its body.
+pub(crate) fn put_column(metric: MetricId, readings: &[Reading], out: &mut Vec<u8>) {
+    let mut body = Vec::new();
+    column::write(readings, &mut body);
+    wire::put(&metric, out);
+    wire::put(&body, out);
+}
+
+/// Takes a header that keeps the rules.
+pub(crate) fn take_header(bytes: &[u8]) -> Result<(BatchHeader, &[u8]), DecodeError> {
+    let (header, rest): (BatchHeader, _) = wire::take(bytes, "batch header")?;
+    if header.count == 0 || header.stride == 0 || header.count > MAX_TICKS {
+        return Err(DecodeError::Invalid("batch header"));
+    }
+    Ok((header, rest))
+}
+
+/// Takes the number of columns and the bodies, which fill `bytes` to the end.
+pub(crate) fn take_columns(bytes: &[u8]) -> Result<Vec<(MetricId, &[u8])>, DecodeError> {
+    let (count, mut rest): (usize, _) = wire::take(bytes, "column count")?;
+    if count > MAX_COLUMNS {
+        return Err(DecodeError::TooLarge("column count"));
+    }
+    let mut columns = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (metric, after): (MetricId, _) = wire::take(rest, "metric id")?;
+        let (body, after): (&[u8], _) = wire::take(after, "column")?;
+        columns.push((metric, body));
+        rest = after;
+    }
+    match rest {
+        [] => Ok(columns),
+        rest => Err(DecodeError::Trailing(rest.len())),
     }
 }
