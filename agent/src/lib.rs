@@ -8,6 +8,7 @@ pub mod cmd;
 pub mod config;
 pub mod device_id;
 pub mod inventory;
+pub mod kernel_file;
 pub mod link;
 pub mod log;
 pub mod notify;

@@ -1,1 +1,160 @@
-//! Not written yet.
+//! The sampler: reads every source once and gives one sample. It knows all sources, and neither clocks nor batches.
+use std::net::SocketAddr;
+
+use picket_proto::{Gap, MetricId, Reading, metric};
+
+use crate::{
+    sources::{
+        cpu_frequency::CpuFrequencySource, load::LoadSource, memory::MemorySource,
+        uptime::UptimeSource,
+    },
+    world::World,
+};
+
+/// One reading of every configured metric, by ascending id; a metric without a value is there with its gap.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sample(pub Vec<(MetricId, Reading)>);
+
+/// What the sampler shall read beyond what every machine has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SamplerSettings {
+    /// Whether and where to measure the round trip of an RPC NULL call.
+    pub nfs_probe: NfsProbe,
+    /// The ambient sensors, at most [`metric::AMBIENT_SENSORS`]; the first fills `ambient_temperature_1`, and so on.
+    pub sensors: Vec<SensorSettings>,
+}
+
+/// Which NFS server is asked for a NULL call at every tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NfsProbe {
+    /// None; the metric doesn't exist then.
+    Off,
+    /// The server of the root mount; the metric is absent if the root is not on NFS.
+    #[default]
+    Auto,
+    /// This one.
+    Server(SocketAddr),
+}
+
+/// An ambient sensor on an I2C bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SensorSettings {
+    /// What the operator calls it.
+    pub name: String,
+    /// Which chip it is.
+    pub kind: SensorKind,
+    /// The number n of `/dev/i2c-n`.
+    pub bus: u8,
+    /// Its 7-bit address, 0x08 to 0x77.
+    pub address: u8,
+}
+
+/// The chips that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SensorKind {
+    /// LM75 and its kin: temperature.
+    Lm75,
+    /// TMP102, TMP112: temperature.
+    Tmp1x2,
+    /// SHTC1, SHTC3, SHTW2: temperature and relative humidity.
+    Shtcx,
+}
+
+/// Every source of one machine.
+#[derive(Debug)]
+pub struct Sampler {
+    load: LoadSource,
+    memory: MemorySource,
+    uptime: UptimeSource,
+    cpu_frequency: CpuFrequencySource,
+    null_rtt: Option<Reading>,
+    /// Every source reads into this, one after the other.
+    buffer: Vec<u8>,
+    width: usize,
+}
+
+impl Sampler {
+    /// The sources of that machine. Nothing is read yet.
+    #[must_use]
+    pub fn new(world: &World, settings: &SamplerSettings) -> Self {
+        let probing = settings.nfs_probe != NfsProbe::Off;
+        Self {
+            load: LoadSource::new(world),
+            memory: MemorySource::new(world),
+            uptime: UptimeSource::new(world),
+            cpu_frequency: CpuFrequencySource::new(world),
+            null_rtt: probing.then_some(Err(Gap::Absent)),
+            buffer: Vec::new(),
+            width: 0,
+        }
+    }
+
+    /// What the NULL probe found since the last tick, in µs: it is in the next sample. Without a word from the probe the
+    /// metric is [`Gap::Absent`]; with [`NfsProbe::Off`] there is no such metric, and this has no effect.
+    pub fn set_null_rtt(&mut self, reading: Reading) {
+        if let Some(null_rtt) = &mut self.null_rtt {
+            *null_rtt = reading;
+        }
+    }
+
+    /// Reads every source once. `boottime_ms` is the tick's CLOCK_BOOTTIME.
+    pub fn sample(&mut self, boottime_ms: u64) -> Sample {
+        let _ = boottime_ms;
+        let mut sample = Vec::with_capacity(self.width);
+        let buffer = &mut self.buffer;
+        sample.push((metric::CPU_FREQUENCY, self.cpu_frequency.read(buffer)));
+        let [load1, load5, load15] = spread(self.load.read(buffer));
+        sample.extend([
+            (metric::LOAD1, load1),
+            (metric::LOAD5, load5),
+            (metric::LOAD15, load15),
+            (metric::MEMORY_AVAILABLE, self.memory.read(buffer)),
+            (metric::UPTIME, self.uptime.read(buffer)),
+        ]);
+        if let Some(null_rtt) = self.null_rtt {
+            sample.push((metric::NFS_NULL_RTT, null_rtt));
+        }
+        self.width = sample.len();
+        Sample(sample)
+    }
+}
+
+/// A source that fails leaves the same gap in all of its metrics.
+fn spread<const N: usize>(values: Result<[i64; N], Gap>) -> [Reading; N] {
+    match values {
+        Ok(values) => values.map(Ok),
+        Err(gap) => [Err(gap); N],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_tree_gives_every_metric_with_its_gap_in_order_of_ids() {
+        let tree = tempfile::tempdir().unwrap();
+        let world = World::new(tree.path());
+        let Sample(sample) = Sampler::new(&world, &SamplerSettings::default()).sample(0);
+        assert!(sample.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for (metric, reading) in sample {
+            assert!(reading.is_err(), "{metric:?}");
+        }
+    }
+
+    #[test]
+    fn the_probes_result_is_in_the_next_sample_unless_it_is_off() {
+        let world = World::new("/");
+        for (nfs_probe, reading) in [(NfsProbe::Auto, Some(Ok(412))), (NfsProbe::Off, None)] {
+            let settings = SamplerSettings {
+                nfs_probe,
+                ..SamplerSettings::default()
+            };
+            let mut sampler = Sampler::new(&world, &settings);
+            sampler.set_null_rtt(Ok(412));
+            let Sample(sample) = sampler.sample(0);
+            let found = sample.iter().find(|(id, _)| *id == metric::NFS_NULL_RTT);
+            assert_eq!(found.map(|(_, reading)| *reading), reading);
+        }
+    }
+}

@@ -1,1 +1,9 @@
-//! Not written yet.
+//! Where readings come from, one outside thing per file: a `read` that fetches and a `parse` that understands.
+//!
+//! A source gives integers in the registry's units or a gap with its reason. No source knows ticks, batches or MQTT.
+
+pub mod cpu_frequency;
+mod decimal;
+pub mod load;
+pub mod memory;
+pub mod uptime;
