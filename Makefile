@@ -1,0 +1,32 @@
+# What can be done here. Each target installs what it needs (scripts/setup says so before) and is one script or command.
+.DEFAULT_GOAL := help
+.PHONY: help demo check test soak bench cross fuzz lint
+
+SECONDS ?= 600
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+demo: ## A broker, the real agent on this machine, some simulated neighbours, and the live table
+	scripts/demo
+
+check: ## Fast: type check and the host's own tests, for while you write
+	scripts/check
+
+test: ## Everything, on three architectures; ends with "N passed, N failed"
+	scripts/test
+
+soak: ## The long ones: fuzzing for ten minutes, many property cases, long outages
+	scripts/soak
+
+bench: ## What Picket costs, side by side with the floor and with collectd
+	scripts/bench
+
+cross: ## Static binaries for Raspberry Pis, in target/cross
+	scripts/cross
+
+fuzz: ## Fuzz the decoder for SECONDS (600)
+	scripts/fuzz $(SECONDS)
+
+lint: ## Formatting, clippy, shellcheck
+	scripts/lint
