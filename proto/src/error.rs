@@ -1,5 +1,8 @@
 //! Why bytes could not be decoded. Every variant names the part that is wrong.
+use alloc::boxed::Box;
 use core::fmt;
+
+use crate::MetricId;
 
 /// Why a received frame could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,13 @@ pub enum DecodeError {
     Invalid(&'static str),
     /// The named part is larger than a reader accepts.
     TooLarge(&'static str),
+    /// The column of a metric is wrong.
+    Column {
+        /// Which metric.
+        metric: MetricId,
+        /// What is wrong with its column.
+        problem: Box<DecodeError>,
+    },
     /// Bytes follow after the end of the message.
     Trailing(usize),
 }
@@ -48,6 +58,16 @@ impl fmt::Display for DecodeError {
             Self::Truncated(part) => write!(f, "the frame ends inside its {part}"),
             Self::Invalid(part) => write!(f, "the {part} is not valid"),
             Self::TooLarge(part) => write!(f, "the {part} is larger than a reader accepts"),
+            Self::Column { metric, problem } => {
+                let name = metric
+                    .metric()
+                    .map_or("a newer agent's", |known| known.name);
+                write!(
+                    f,
+                    "in the column of metric {} ({name}): {problem}",
+                    metric.0
+                )
+            }
             Self::Trailing(n) => write!(f, "{n} bytes follow after the end of the message"),
         }
     }

@@ -9,7 +9,7 @@ extern crate alloc;
 
 pub mod ack;
 pub mod batch;
-mod column;
+pub mod column;
 mod error;
 pub mod event;
 pub mod frame;

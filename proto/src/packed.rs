@@ -3,8 +3,10 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use crate::{
-    Batch, BatchHeader, DecodeError, MetricId, Reading, batch, column, frame::Body, frame::Kind,
-    wire,
+    Batch, BatchHeader, DecodeError, MetricId, Reading,
+    batch::{self, layout},
+    frame::Body,
+    frame::Kind,
 };
 
 /// A batch with encoded columns. As a message it is the same bytes as a [`Batch`].
@@ -21,12 +23,8 @@ impl Packed {
     /// Encodes the columns of a batch.
     #[must_use]
     pub fn new(batch: &Batch) -> Self {
-        let columns = batch.columns.iter();
         let mut out = Vec::new();
-        batch::put_columns(
-            columns.map(|column| (column.metric, &column.readings[..])),
-            &mut out,
-        );
+        layout::put_columns(batch, &mut out);
         Self {
             header: batch.header,
             columns: out.into_boxed_slice(),
@@ -60,8 +58,8 @@ impl Packed {
         }
         let mut right = right.into_iter();
         self.rewritten(count, |readings| {
-            let (_, body) = right.next()?;
-            readings.extend(column::read(body, theirs.count).ok()?);
+            let (metric, body) = right.next()?;
+            readings.extend(layout::read_column(metric, body, theirs.count).ok()?);
             Some(())
         })
     }
@@ -106,11 +104,11 @@ impl Packed {
     ) -> Option<Self> {
         let columns = self.columns().ok()?;
         let mut out = Vec::with_capacity(self.columns.len());
-        wire::put(&columns.len(), &mut out);
+        let mut written = layout::Columns::new(columns.len(), &mut out);
         for (metric, body) in columns {
-            let mut readings = column::read(body, self.header.count).ok()?;
+            let mut readings = layout::read_column(metric, body, self.header.count).ok()?;
             change(&mut readings)?;
-            batch::put_column(metric, &readings, &mut out);
+            written.put(metric, &readings);
         }
         Some(Self {
             header: BatchHeader {
@@ -123,7 +121,7 @@ impl Packed {
 
     /// The encoded columns, each with its metric.
     fn columns(&self) -> Result<Vec<(MetricId, &[u8])>, DecodeError> {
-        batch::take_columns(&self.columns)
+        layout::take_columns(&self.columns)
     }
 }
 
@@ -131,15 +129,15 @@ impl Body for Packed {
     const KIND: Kind = Kind::Batch;
 
     fn write(&self, out: &mut Vec<u8>) {
-        wire::put(&self.header, out);
+        self.header.write(out);
         out.extend_from_slice(&self.columns);
     }
 
     /// Every column is checked, so that what was read can be joined and cut.
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (header, rest) = batch::take_header(bytes)?;
-        for (_, body) in batch::take_columns(rest)? {
-            column::read(body, header.count)?;
+        let (header, rest) = BatchHeader::read(bytes)?;
+        for (metric, body) in layout::take_columns(rest)? {
+            layout::read_column(metric, body, header.count)?;
         }
         Ok(Self {
             header,
@@ -185,7 +183,8 @@ mod tests {
         ] {
             assert_eq!(first.joined(&Packed::new(&next)), None, "{why}");
         }
-        let changes: [(&str, fn(&mut Batch)); 3] = [
+        type Change = (&'static str, fn(&mut Batch));
+        let changes: [Change; 3] = [
             ("another boot", |b| b.header.boot = BootId([9; 16])),
             ("another period", |b| b.header.period_ms = 1),
             ("other metrics", |b| b.columns[1].metric = MetricId(9)),

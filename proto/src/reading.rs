@@ -31,12 +31,14 @@ pub enum Gap {
     Unreachable,
     /// The machine can't tell.
     Unknown,
+    /// The column is in a form that this reader does not know: the reader says so, not the agent.
+    UnknownForm,
     /// A reason that a newer agent knows.
     Other(u8),
 }
 
 /// Each gap with its number on the wire and its name in JSON.
-const NAMES: [(Gap, u8, &str); 11] = [
+const NAMES: [(Gap, u8, &str); 12] = [
     (Gap::Absent, 0, "absent"),
     (Gap::Denied, 1, "denied"),
     (Gap::Failed, 2, "failed"),
@@ -48,6 +50,7 @@ const NAMES: [(Gap, u8, &str); 11] = [
     (Gap::Idle, 8, "idle"),
     (Gap::Unreachable, 9, "unreachable"),
     (Gap::Unknown, 10, "unknown"),
+    (Gap::UnknownForm, 11, "unknown_form"),
 ];
 
 impl Gap {

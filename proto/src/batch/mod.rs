@@ -1,11 +1,11 @@
 //! A batch: consecutive ticks of one boot, a column a metric. Self-contained, so that any batch can be read alone.
+pub(crate) mod layout;
+
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    BootId, DecodeError, MetricId, Reading, TickRange, column, frame::Body, frame::Kind, wire,
-};
+use crate::{BootId, MetricId, Reading, TickRange};
 
 /// A batch holds at most this many ticks.
 pub const MAX_TICKS: u16 = 1024;
@@ -103,79 +103,5 @@ impl WallClock {
     #[must_use]
     pub fn unix_ms(&self, boottime_ms: u64) -> i64 {
         self.offset_ms.saturating_add_unsigned(boottime_ms)
-    }
-}
-
-impl Body for Batch {
-    const KIND: Kind = Kind::Batch;
-
-    fn write(&self, out: &mut Vec<u8>) {
-        wire::put(&self.header, out);
-        let columns = self.columns.iter();
-        put_columns(
-            columns.map(|column| (column.metric, &column.readings[..])),
-            out,
-        );
-    }
-
-    fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (header, rest) = take_header(bytes)?;
-        let columns = take_columns(rest)?.into_iter().map(|(metric, body)| {
-            Ok(Column {
-                metric,
-                readings: column::read(body, header.count)?,
-            })
-        });
-        Ok(Self {
-            header,
-            columns: columns.collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-/// Appends the number of columns and the columns.
-pub(crate) fn put_columns<'a>(
-    columns: impl ExactSizeIterator<Item = (MetricId, &'a [Reading])>,
-    out: &mut Vec<u8>,
-) {
-    wire::put(&columns.len(), out);
-    for (metric, readings) in columns {
-        put_column(metric, readings, out);
-    }
-}
-
-/// Appends one column: its metric, its length, its body.
-pub(crate) fn put_column(metric: MetricId, readings: &[Reading], out: &mut Vec<u8>) {
-    let mut body = Vec::new();
-    column::write(readings, &mut body);
-    wire::put(&metric, out);
-    wire::put(&body, out);
-}
-
-/// Takes a header that keeps the rules.
-pub(crate) fn take_header(bytes: &[u8]) -> Result<(BatchHeader, &[u8]), DecodeError> {
-    let (header, rest): (BatchHeader, _) = wire::take(bytes, "batch header")?;
-    if header.count == 0 || header.stride == 0 || header.count > MAX_TICKS {
-        return Err(DecodeError::Invalid("batch header"));
-    }
-    Ok((header, rest))
-}
-
-/// Takes the number of columns and the bodies, which fill `bytes` to the end.
-pub(crate) fn take_columns(bytes: &[u8]) -> Result<Vec<(MetricId, &[u8])>, DecodeError> {
-    let (count, mut rest): (usize, _) = wire::take(bytes, "column count")?;
-    if count > MAX_COLUMNS {
-        return Err(DecodeError::TooLarge("column count"));
-    }
-    let mut columns = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (metric, after): (MetricId, _) = wire::take(rest, "metric id")?;
-        let (body, after): (&[u8], _) = wire::take(after, "column")?;
-        columns.push((metric, body));
-        rest = after;
-    }
-    match rest {
-        [] => Ok(columns),
-        rest => Err(DecodeError::Trailing(rest.len())),
     }
 }

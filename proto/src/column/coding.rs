@@ -1,0 +1,155 @@
+//! How unsigned residuals become bits: all of one width, in Rice codes, or as runs of zeros between Rice codes.
+use alloc::vec::Vec;
+
+use super::bits::{BitReader, BitWriter, gamma_bits};
+
+/// How residuals become bits. Each has one parameter: the width, or how many low bits of a number stand as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// Every number in as many bits as the parameter says.
+    Fixed,
+    /// The high part of a number in ones and a zero, then its low bits.
+    Rice,
+    /// How many zeros come before the next other number, in gamma code; then that number less one, in Rice code.
+    Sparse,
+}
+
+/// The largest parameter: a width of 64 bits.
+pub(super) const MAX_PARAMETER: u32 = 64;
+/// So many ones say that the number does not stand in Rice code: its width in 6 bits (less one) and its bits follow.
+const ESCAPE: u32 = 12;
+
+impl Coding {
+    /// The parameter that makes `numbers` shortest, and how many bits they then take.
+    pub(super) fn best(self, numbers: &[u64]) -> (u32, u64) {
+        let all = numbers.iter().fold(0, |all, number| all | number);
+        let widest = 64 - all.leading_zeros();
+        if self == Self::Fixed {
+            return (widest, u64::from(widest) * numbers.len() as u64);
+        }
+        (0..widest.max(1))
+            .map(|parameter| (parameter, self.cost(numbers, parameter)))
+            .min_by_key(|(_, cost)| *cost)
+            .unwrap_or((0, 0))
+    }
+
+    /// How many bits `numbers` take.
+    fn cost(self, numbers: &[u64], parameter: u32) -> u64 {
+        match self {
+            Self::Fixed => u64::from(parameter) * numbers.len() as u64,
+            Self::Rice => numbers
+                .iter()
+                .map(|number| rice_bits(*number, parameter))
+                .sum(),
+            Self::Sparse => {
+                let mut bits = 0;
+                let mut zeros = 0;
+                for number in numbers {
+                    if *number == 0 {
+                        zeros += 1;
+                        continue;
+                    }
+                    bits += gamma_bits(zeros + 1) + rice_bits(number - 1, parameter);
+                    zeros = 0;
+                }
+                bits + if zeros > 0 { gamma_bits(zeros + 1) } else { 0 }
+            }
+        }
+    }
+
+    /// Writes the numbers.
+    pub(super) fn write(self, numbers: &[u64], parameter: u32, bits: &mut BitWriter<'_>) {
+        match self {
+            Self::Fixed => numbers
+                .iter()
+                .for_each(|number| bits.put(*number, parameter)),
+            Self::Rice => numbers
+                .iter()
+                .for_each(|number| write_rice(*number, parameter, bits)),
+            Self::Sparse => write_sparse(numbers, parameter, bits),
+        }
+    }
+
+    /// Reads `count` numbers. `None` if the bits end, or a run goes past the count.
+    pub(super) fn read(
+        self,
+        count: usize,
+        parameter: u32,
+        bits: &mut BitReader<'_>,
+    ) -> Option<Vec<u64>> {
+        match self {
+            Self::Fixed => (0..count).map(|_| bits.take(parameter)).collect(),
+            Self::Rice => (0..count).map(|_| read_rice(parameter, bits)).collect(),
+            Self::Sparse => read_sparse(count, parameter, bits),
+        }
+    }
+}
+
+fn rice_bits(number: u64, parameter: u32) -> u64 {
+    let high = number >> parameter;
+    if high < u64::from(ESCAPE) {
+        high + 1 + u64::from(parameter)
+    } else {
+        u64::from(ESCAPE + 6 + width(number))
+    }
+}
+
+fn write_rice(number: u64, parameter: u32, bits: &mut BitWriter<'_>) {
+    match u32::try_from(number >> parameter) {
+        Ok(high) if high < ESCAPE => {
+            bits.put_unary(high);
+            bits.put(number, parameter);
+        }
+        _ => {
+            bits.put(u64::MAX, ESCAPE);
+            bits.put(u64::from(width(number) - 1), 6);
+            bits.put(number, width(number));
+        }
+    }
+}
+
+fn read_rice(parameter: u32, bits: &mut BitReader<'_>) -> Option<u64> {
+    match bits.take_unary(ESCAPE)? {
+        ESCAPE => {
+            let width = bits.take(6)? as u32 + 1;
+            bits.take(width)
+        }
+        high => Some(u64::from(high).checked_shl(parameter).unwrap_or(0) | bits.take(parameter)?),
+    }
+}
+
+fn write_sparse(numbers: &[u64], parameter: u32, bits: &mut BitWriter<'_>) {
+    let mut zeros = 0;
+    for number in numbers {
+        if *number == 0 {
+            zeros += 1;
+            continue;
+        }
+        bits.put_gamma(zeros + 1);
+        write_rice(number - 1, parameter, bits);
+        zeros = 0;
+    }
+    if zeros > 0 {
+        bits.put_gamma(zeros + 1);
+    }
+}
+
+fn read_sparse(count: usize, parameter: u32, bits: &mut BitReader<'_>) -> Option<Vec<u64>> {
+    let mut numbers = Vec::with_capacity(count);
+    while numbers.len() < count {
+        let zeros = bits.take_gamma()? as usize - 1;
+        if zeros > count - numbers.len() {
+            return None;
+        }
+        numbers.resize(numbers.len() + zeros, 0);
+        if numbers.len() < count {
+            numbers.push(read_rice(parameter, bits)?.wrapping_add(1));
+        }
+    }
+    Some(numbers)
+}
+
+/// How many bits a number has, at least one.
+fn width(number: u64) -> u32 {
+    64 - (number | 1).leading_zeros()
+}

@@ -1,0 +1,137 @@
+//! From values to small unsigned residuals and back. All arithmetic wraps, so that every `i64` comes back.
+use alloc::vec::Vec;
+
+/// What is coded instead of the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transform {
+    /// Heights above the least value, which is the head.
+    Values,
+    /// Differences, signed. The head is the first value.
+    Deltas,
+    /// Differences above the least difference. The head is the first value and that difference.
+    Rises,
+    /// Differences of the differences, signed. The head is the first value and the first difference.
+    Bends,
+}
+
+/// What a transform makes of values.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// Numbers from which the values start, as many as [`Transform::heads`] says.
+    pub(super) head: Vec<i64>,
+    /// The rest, before any common step is taken out.
+    pub(super) rest: Vec<i64>,
+}
+
+impl Transform {
+    /// How many numbers stand in the head.
+    pub(super) fn heads(self) -> usize {
+        match self {
+            Self::Values | Self::Deltas => 1,
+            Self::Rises | Self::Bends => 2,
+        }
+    }
+
+    /// How many residuals stand for `values` values.
+    pub(super) fn residuals(self, values: usize) -> usize {
+        values.saturating_sub(match self {
+            Self::Values => 0,
+            Self::Deltas | Self::Rises => 1,
+            Self::Bends => 2,
+        })
+    }
+
+    /// Whether residuals have a sign, which the zigzag map then folds into the lowest bit.
+    pub(super) fn is_signed(self) -> bool {
+        matches!(self, Self::Deltas | Self::Bends)
+    }
+
+    /// Takes at least two values apart.
+    pub(super) fn split(self, values: &[i64]) -> Parts {
+        let first = values.first().copied().unwrap_or(0);
+        let deltas = differences(values);
+        match self {
+            Self::Values => {
+                let (base, rest) = above_least(values);
+                Parts {
+                    head: Vec::from([base]),
+                    rest,
+                }
+            }
+            Self::Deltas => Parts {
+                head: Vec::from([first]),
+                rest: deltas,
+            },
+            Self::Rises => {
+                let (base, rest) = above_least(&deltas);
+                Parts {
+                    head: Vec::from([first, base]),
+                    rest,
+                }
+            }
+            Self::Bends => Parts {
+                head: Vec::from([first, deltas.first().copied().unwrap_or(0)]),
+                rest: differences(&deltas),
+            },
+        }
+    }
+
+    /// Puts values together again.
+    pub(super) fn join(self, head: &[i64], rest: &[i64]) -> Vec<i64> {
+        let head = |at: usize| head.get(at).copied().unwrap_or(0);
+        let raised = |base: i64| rest.iter().map(move |height| base.wrapping_add(*height));
+        match self {
+            Self::Values => raised(head(0)).collect(),
+            Self::Deltas => sums(head(0), rest.iter().copied()),
+            Self::Rises => sums(head(0), raised(head(1))),
+            Self::Bends => sums(head(0), sums(head(1), rest.iter().copied())),
+        }
+    }
+}
+
+/// A signed number as an unsigned one, small when it is near 0: 0, -1, 1, -2 become 0, 1, 2, 3.
+pub(super) fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)) as u64
+}
+
+/// The inverse of [`zigzag`].
+pub(super) fn unzigzag(code: u64) -> i64 {
+    (code >> 1) as i64 ^ -((code & 1) as i64)
+}
+
+/// The greatest common divisor of all numbers' amounts (0 when all are 0).
+pub(super) fn common_step(amounts: impl Iterator<Item = u64>) -> u64 {
+    let mut step = 0;
+    for mut amount in amounts {
+        while amount != 0 {
+            (step, amount) = (amount, step % amount);
+        }
+        if step == 1 {
+            break;
+        }
+    }
+    step
+}
+
+fn differences(values: &[i64]) -> Vec<i64> {
+    values
+        .windows(2)
+        .map(|pair| pair[1].wrapping_sub(pair[0]))
+        .collect()
+}
+
+fn above_least(values: &[i64]) -> (i64, Vec<i64>) {
+    let least = values.iter().copied().min().unwrap_or(0);
+    let heights = values.iter().map(|value| value.wrapping_sub(least));
+    (least, heights.collect())
+}
+
+/// `first`, and what it becomes after each of the differences.
+fn sums(first: i64, differences: impl IntoIterator<Item = i64>) -> Vec<i64> {
+    let mut sum = first;
+    let rest = differences.into_iter().map(|difference| {
+        sum = sum.wrapping_add(difference);
+        sum
+    });
+    core::iter::once(first).chain(rest).collect()
+}
