@@ -5,8 +5,9 @@ use picket_proto::{Gap, MetricId, Reading, metric};
 
 use crate::{
     sources::{
-        cpu_frequency::CpuFrequencySource, load::LoadSource, memory::MemorySource,
-        uptime::UptimeSource,
+        cpu_busy::CpuBusySource, cpu_frequency::CpuFrequencySource, load::LoadSource,
+        memory::MemorySource, soc_temperature::SocTemperatureSource, throttling::ThrottlingSource,
+        uptime::UptimeSource, xprt_info::XprtInfoSource,
     },
     world::World,
 };
@@ -63,10 +64,14 @@ pub enum SensorKind {
 /// Every source of one machine.
 #[derive(Debug)]
 pub struct Sampler {
+    soc_temperature: SocTemperatureSource,
+    throttling: ThrottlingSource,
+    cpu_frequency: CpuFrequencySource,
     load: LoadSource,
+    cpu_busy: CpuBusySource,
     memory: MemorySource,
     uptime: UptimeSource,
-    cpu_frequency: CpuFrequencySource,
+    xprt_info: XprtInfoSource,
     null_rtt: Option<Reading>,
     /// Every source reads into this, one after the other.
     buffer: Vec<u8>,
@@ -79,10 +84,14 @@ impl Sampler {
     pub fn new(world: &World, settings: &SamplerSettings) -> Self {
         let probing = settings.nfs_probe != NfsProbe::Off;
         Self {
+            soc_temperature: SocTemperatureSource::new(world),
+            throttling: ThrottlingSource::new(world),
+            cpu_frequency: CpuFrequencySource::new(world),
             load: LoadSource::new(world),
+            cpu_busy: CpuBusySource::new(world),
             memory: MemorySource::new(world),
             uptime: UptimeSource::new(world),
-            cpu_frequency: CpuFrequencySource::new(world),
+            xprt_info: XprtInfoSource::new(world),
             null_rtt: probing.then_some(Err(Gap::Absent)),
             buffer: Vec::new(),
             width: 0,
@@ -99,21 +108,30 @@ impl Sampler {
 
     /// Reads every source once. `boottime_ms` is the tick's CLOCK_BOOTTIME.
     pub fn sample(&mut self, boottime_ms: u64) -> Sample {
-        let _ = boottime_ms;
         let mut sample = Vec::with_capacity(self.width);
         let buffer = &mut self.buffer;
-        sample.push((metric::CPU_FREQUENCY, self.cpu_frequency.read(buffer)));
+        let [throttled, under_voltage] = self.throttling.read(buffer, boottime_ms);
         let [load1, load5, load15] = spread(self.load.read(buffer));
         sample.extend([
+            (
+                metric::SOC_TEMPERATURE,
+                self.soc_temperature.read(buffer, boottime_ms),
+            ),
+            (metric::THROTTLED, throttled),
+            (metric::UNDER_VOLTAGE, under_voltage),
+            (metric::CPU_FREQUENCY, self.cpu_frequency.read(buffer)),
             (metric::LOAD1, load1),
             (metric::LOAD5, load5),
             (metric::LOAD15, load15),
+            (metric::CPU_BUSY, self.cpu_busy.read(buffer)),
             (metric::MEMORY_AVAILABLE, self.memory.read(buffer)),
             (metric::UPTIME, self.uptime.read(buffer)),
         ]);
         if let Some(null_rtt) = self.null_rtt {
             sample.push((metric::NFS_NULL_RTT, null_rtt));
         }
+        let pending = self.xprt_info.read(buffer, boottime_ms);
+        sample.push((metric::NFS_PENDING, pending));
         self.width = sample.len();
         Sample(sample)
     }

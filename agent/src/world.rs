@@ -6,7 +6,7 @@ use std::{
     collections::VecDeque,
     ffi::OsString,
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Read},
     os::unix::fs::OpenOptionsExt,
     path::{Component, Path, PathBuf},
     sync::Arc,
@@ -118,6 +118,34 @@ impl World {
         Ok(file)
     }
 
+    /// Opens a device of the machine for reading. In a tree no device is ever opened: there it is [`Gap::Absent`].
+    ///
+    /// # Errors
+    /// The reason as a [`Gap`].
+    pub fn open_device(&self, path: &str) -> Result<File, Gap> {
+        if !self.machine {
+            return Err(Gap::Absent);
+        }
+        File::open(self.root.join(path)).map_err(|error| gap(&error))
+    }
+
+    /// Reads a regular file of at most `limit` bytes, once. What is read again and again is a
+    /// [`KernelFile`](crate::kernel_file::KernelFile).
+    ///
+    /// # Errors
+    /// The reason as a [`Gap`]; a longer file is [`Gap::TooLarge`].
+    pub fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, Gap> {
+        let mut bytes = Vec::new();
+        self.open(path)?
+            .take(limit as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| gap(&error))?;
+        if bytes.len() > limit {
+            return Err(Gap::TooLarge);
+        }
+        Ok(bytes)
+    }
+
     /// The names in a directory, sorted. Names that aren't UTF-8 are left out: the kernel makes none.
     ///
     /// # Errors
@@ -197,7 +225,7 @@ fn regular(metadata: &fs::Metadata) -> Result<(), Gap> {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Read, os::unix::fs::symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -293,8 +321,7 @@ mod tests {
     }
 
     fn text(world: &World, path: &str) -> Result<String, Gap> {
-        let mut text = String::new();
-        world.open(path)?.read_to_string(&mut text).unwrap();
-        Ok(text)
+        let bytes = world.read(path, 100)?;
+        Ok(String::from_utf8(bytes).unwrap())
     }
 }

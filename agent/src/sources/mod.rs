@@ -2,8 +2,13 @@
 //!
 //! A source gives integers in the registry's units or a gap with its reason. No source knows ticks, batches or MQTT.
 
+pub mod cpu_busy;
 pub mod cpu_frequency;
 mod decimal;
 pub mod load;
 pub mod memory;
+mod search;
+pub mod soc_temperature;
+pub mod throttling;
 pub mod uptime;
+pub mod xprt_info;
