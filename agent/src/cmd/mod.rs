@@ -1,1 +1,6 @@
-//! Not written yet.
+//! The commands of picketd, one file each: its arguments and what it does with them. `main` only chooses among them.
+
+pub mod failure;
+pub mod metrics;
+mod readings;
+pub mod sample;

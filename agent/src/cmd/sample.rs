@@ -1,0 +1,63 @@
+//! `picketd sample`: reads every source once and prints the readings. It sends nothing and keeps nothing.
+//!
+//! Exit codes: 0 printed (gaps included), 1 the machine has no id or the output failed, 2 the root is no machine.
+use std::{io::Write, path::PathBuf, thread, time::Duration};
+
+use picket_proto::DeviceId;
+
+use super::{failure::Failure, readings};
+use crate::{
+    device_id,
+    sampler::{Sample, Sampler, SamplerSettings},
+    world::World,
+};
+
+/// What `picketd sample` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The machine's root; any other than / is a tree that stands for a machine, and nothing outside of it is read
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Print one line of JSON: {"device":ID,"readings":{NAME:INTEGER,...},"gaps":{NAME:REASON,...}}
+    #[arg(long)]
+    pub json: bool,
+    /// Take two samples that far apart and print the second, so that readings of an interval have a value
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub interval: Option<u16>,
+}
+
+/// Samples the machine and prints the readings.
+///
+/// # Errors
+/// [`Failure::Usage`] if the root is no machine, [`Failure::Failed`] if nothing names it.
+pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
+    let world = World::new(&args.root);
+    world.check().map_err(Failure::usage)?;
+    let device =
+        device_id::device_id(&world, None).map_err(|error| Failure::Failed(error.to_string()))?;
+    let sample = sample(&world, args.interval);
+    print(device, &sample, args.json, out)
+}
+
+fn sample(world: &World, interval: Option<u16>) -> Sample {
+    let mut sampler = Sampler::new(world, &SamplerSettings::default());
+    let first = sampler.sample(0);
+    let Some(seconds) = interval else {
+        return first;
+    };
+    thread::sleep(Duration::from_secs(seconds.into()));
+    sampler.sample(u64::from(seconds) * 1000)
+}
+
+fn print(
+    device: DeviceId,
+    sample: &Sample,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    if json {
+        readings::json(device, sample, &mut *out).map_err(Failure::output)?;
+        return writeln!(out).map_err(Failure::output);
+    }
+    readings::table(device, sample, out).map_err(Failure::output)
+}
