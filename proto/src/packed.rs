@@ -37,31 +37,38 @@ impl Packed {
         self.columns.len()
     }
 
-    /// This batch with the rows of `next` behind its own. `None` when `next` does not go on where this one ends: another
-    /// boot, period, stride, other metrics, a hole, or more than [`batch::MAX_TICKS`] rows.
+    /// Whether `next` goes on where this batch ends: the same boot, period, stride and metrics, no hole, and at most
+    /// [`batch::MAX_TICKS`] rows in all.
     #[must_use]
-    pub fn joined(&self, next: &Self) -> Option<Self> {
+    pub fn follows(&self, next: &Self) -> bool {
         let (ours, theirs) = (&self.header, &next.header);
-        let count = ours.count.checked_add(theirs.count)?;
-        let follows = ours.boot == theirs.boot
+        let rows = u32::from(ours.count) + u32::from(theirs.count);
+        ours.boot == theirs.boot
             && ours.period_ms == theirs.period_ms
             && ours.stride == theirs.stride
             && ours.tick(ours.count) == theirs.first_tick
-            && count <= batch::MAX_TICKS;
-        if !follows {
+            && rows <= u32::from(batch::MAX_TICKS)
+            && self.metrics().eq(next.metrics())
+    }
+
+    /// This batch with the rows of `next` behind its own, if it [follows](Self::follows).
+    #[must_use]
+    pub fn joined(&self, next: &Self) -> Option<Self> {
+        if !self.follows(next) {
             return None;
         }
-        let (left, right) = (self.columns().ok()?, next.columns().ok()?);
-        let metrics = |of: &[(MetricId, &[u8])]| of.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-        if metrics(&left) != metrics(&right) {
-            return None;
-        }
-        let mut right = right.into_iter();
-        self.rewritten(count, |readings| {
+        let theirs = next.header.count;
+        let mut right = next.columns().ok()?.into_iter();
+        self.rewritten(self.header.count + theirs, |readings| {
             let (metric, body) = right.next()?;
-            readings.extend(layout::read_column(metric, body, theirs.count).ok()?);
+            readings.extend(layout::read_column(metric, body, theirs).ok()?);
             Some(())
         })
+    }
+
+    fn metrics(&self) -> impl Iterator<Item = MetricId> + '_ {
+        let columns = self.columns().unwrap_or_default();
+        columns.into_iter().map(|(metric, _)| metric)
     }
 
     /// The batch of the rows `first`, `first + step`, `first + 2 * step`, …, `count` of them. `None` when there are no

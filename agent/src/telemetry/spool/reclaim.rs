@@ -1,0 +1,157 @@
+//! How the spool makes room: neighbours are joined into larger blocks, blocks are thinned, and the oldest are dropped.
+//! Each call re-encodes at most one block.
+use picket_proto::{BootId, Packed};
+
+use super::{Entry, Spool, State};
+
+/// Thinning stops here: one tick of 64.
+const MAX_STRIDE: u16 = 64;
+/// An entry of fewer rows is not thinned before it is joined with others.
+const MIN_THINNED: u16 = 32;
+/// More entries than this count as a full memory.
+const MAX_ENTRIES: usize = 160;
+
+/// What one step of making room gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Reclaimed {
+    pub(in super::super) boot: BootId,
+    pub(in super::super) lost: u64,
+}
+
+impl Spool {
+    /// Joins two waiting neighbours of similar size, newest first. Sizes grow like a binary counter, so that each tick
+    /// is re-encoded a logarithmic number of times only.
+    pub(in super::super) fn join_similar(&mut self) -> bool {
+        let pairs = self.entries.windows(2).enumerate().rev();
+        let similar = pairs.filter(|(_, pair)| rows(&pair[0]) <= 2 * rows(&pair[1]));
+        let found = similar
+            .filter(|(_, pair)| self.may_join(pair))
+            .map(|(at, _)| at)
+            .next();
+        found.is_some_and(|at| self.join(at))
+    }
+
+    /// Joins the first two waiting neighbours that fit into a block.
+    pub(in super::super) fn join_any(&mut self) -> bool {
+        let pairs = self.entries.windows(2).enumerate();
+        let at = pairs
+            .filter(|(_, pair)| self.may_join(pair))
+            .map(|(at, _)| at)
+            .next();
+        at.is_some_and(|at| self.join(at))
+    }
+
+    /// Whether there are more entries than there should ever be.
+    pub(in super::super) fn is_crowded(&self) -> bool {
+        self.entries.len() > MAX_ENTRIES
+    }
+
+    /// Doubles the stride of the oldest of the least thinned blocks. Ticks whose number is a multiple of the new stride
+    /// stay, so that neighbours still fit together.
+    pub(in super::super) fn thin(&mut self) -> Option<Reclaimed> {
+        let thinnable = self.entries.iter().enumerate().filter(|(_, entry)| {
+            entry.state == State::Waiting
+                && entry.batch.header.count >= MIN_THINNED
+                && entry.batch.header.stride < MAX_STRIDE
+        });
+        let (at, _) = thinnable.min_by_key(|(_, entry)| entry.batch.header.stride)?;
+        let entry = &mut self.entries[at];
+        let header = entry.batch.header;
+        let stride = u64::from(header.stride) * 2;
+        let first = u16::from(header.first_tick % stride != 0);
+        let thinned = entry
+            .batch
+            .rows(first, 2, (header.count - first).div_ceil(2))?;
+        let lost = u64::from(header.count - thinned.header.count);
+        entry.replace(thinned);
+        Some(Reclaimed {
+            boot: header.boot,
+            lost,
+        })
+    }
+
+    /// Gives up the oldest entry that is not out. The last entry of an earlier boot shrinks to one row first: nothing
+    /// else could still say how many ticks of that boot were lost.
+    pub(in super::super) fn drop_oldest(&mut self, this_boot: BootId) -> Option<Reclaimed> {
+        let idle = |entry: &Entry| entry.state.lane().is_none();
+        let order = [
+            self.entries
+                .iter()
+                .position(|e| idle(e) && !self.is_witness(e, this_boot)),
+            self.entries
+                .iter()
+                .position(|e| idle(e) && e.batch.header.count > 1),
+            self.entries.iter().position(idle),
+            (!self.entries.is_empty()).then_some(0),
+        ];
+        let at = order.into_iter().flatten().next()?;
+        let header = self.entries[at].batch.header;
+        let last_word = self.is_witness(&self.entries[at], this_boot) && header.count > 1;
+        if let Some(one) = last_word
+            .then(|| self.entries[at].batch.rows(0, 1, 1))
+            .flatten()
+        {
+            self.entries[at].replace(one);
+            return Some(Reclaimed {
+                boot: header.boot,
+                lost: u64::from(header.count) - 1,
+            });
+        }
+        self.entries.remove(at);
+        Some(Reclaimed {
+            boot: header.boot,
+            lost: u64::from(header.count),
+        })
+    }
+
+    /// Whether this is the only entry of an earlier boot.
+    fn is_witness(&self, entry: &Entry, this_boot: BootId) -> bool {
+        let boot = entry.batch.header.boot;
+        boot != this_boot
+            && self
+                .entries
+                .iter()
+                .filter(|e| e.batch.header.boot == boot)
+                .count()
+                == 1
+    }
+
+    fn may_join(&self, pair: &[Entry]) -> bool {
+        let [left, right] = pair else { return false };
+        left.state == State::Waiting
+            && right.state == State::Waiting
+            && left.batch.size() + right.batch.size() <= self.block_bytes
+            && on_grid(left, right)
+            && left.batch.follows(&right.batch)
+    }
+
+    fn join(&mut self, at: usize) -> bool {
+        let Some(joined) = self.joined(at) else {
+            return false;
+        };
+        let right = self.entries.remove(at + 1);
+        let left = &mut self.entries[at];
+        left.offered &= right.offered;
+        left.replace(joined);
+        left.batch.header.wall = right.batch.header.wall;
+        true
+    }
+
+    fn joined(&self, at: usize) -> Option<Packed> {
+        let [left, right] = self.entries.get(at..at + 2)? else {
+            return None;
+        };
+        left.batch.joined(&right.batch)
+    }
+}
+
+fn rows(entry: &Entry) -> u32 {
+    u32::from(entry.batch.header.count)
+}
+
+/// Whether the right one's first tick lies where the left one's slots say, within a tenth of the period.
+fn on_grid(left: &Entry, right: &Entry) -> bool {
+    let header = &left.batch.header;
+    let slot = header.boottime_ms(header.count);
+    slot.abs_diff(right.batch.header.first_boottime_ms) <= u64::from(header.period_ms / 10)
+}
