@@ -1,1 +1,6 @@
-//! placeholder
+//! The operator's side of Picket, as a library, so that tests can feed it: what a fleet says, collected and shown.
+//!
+//! `main.rs` only parses the command line. Nothing here acts on a Pi.
+#![forbid(unsafe_code)]
+
+pub mod collector;
