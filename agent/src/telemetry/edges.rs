@@ -127,6 +127,15 @@ impl Edges {
     }
 }
 
+/// Whether an edge is worth a flush of its own. Those of the clock are not: a shelf learns the time in one moment, and
+/// they go out with the next batch, which carries the new time anyway.
+pub(super) fn is_urgent(edge: &EventKind) -> bool {
+    !matches!(
+        edge,
+        EventKind::ClockJumped { .. } | EventKind::ClockSynchronised { .. }
+    )
+}
+
 impl Flag {
     /// The new state, if it changed.
     fn read(&mut self, set: Option<bool>) -> Option<bool> {

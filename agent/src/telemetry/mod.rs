@@ -8,10 +8,11 @@
 //! the collector how many are lost.
 //!
 //! [`BatchHeader::lost`]: picket_proto::BatchHeader::lost
-use picket_proto::{Ack, Batch, BootId, Channel, Event, EventKind, Packed, WallClock};
+use picket_proto::{Ack, Event, EventKind, WallClock};
 
 use crate::sampler::Sample;
 
+mod account;
 mod batcher;
 mod books;
 mod bucket;
@@ -19,6 +20,7 @@ mod edges;
 mod events;
 mod image;
 mod interface;
+mod outgoing;
 mod pace;
 mod restore;
 mod slot;
@@ -37,12 +39,7 @@ use edges::Edges;
 use events::EventQueue;
 use pace::Pace;
 use slot::FlushSlot;
-use spool::{Lane, Spool, State};
-
-/// Two events about lost ticks are at least this far apart.
-const LOSS_NOTICE_MS: u64 = 600_000;
-/// Making room re-encodes at most this many blocks per call; what is still too much is dropped.
-const RECODES: usize = 4;
+use spool::{Lane, Spool};
 
 /// Everything between the sampler and the link.
 #[derive(Debug)]
@@ -204,7 +201,7 @@ impl Telemetry {
     fn tick(&mut self, (boottime_ms, now_ms): (u64, u64), wall: WallClock, sample: Sample) {
         self.books.current().anchor(wall);
         let edges = self.edges.tick(&sample.0, wall);
-        self.urgent |= !edges.is_empty();
+        self.urgent |= edges.iter().any(edges::is_urgent);
         for edge in edges {
             self.event(edge, boottime_ms);
         }
@@ -221,12 +218,6 @@ impl Telemetry {
         }
         let slot = self.slot.next(now_ms);
         self.flush_ms.get_or_insert(slot);
-    }
-
-    /// Slots without a sample have numbers, too.
-    fn skip(&mut self, missed: u64) {
-        self.next_tick = self.next_tick.saturating_add(missed);
-        self.lose(self.settings.boot, missed);
     }
 
     fn event(&mut self, what: EventKind, boottime_ms: u64) {
@@ -270,151 +261,13 @@ impl Telemetry {
         if !matches!(&self.settings.ack, AckMode::Collector(name) if *name == ack.collector) {
             return;
         }
+        for settled in self.spool.acked(ack) {
+            self.settle(settled.boot, settled.ticks);
+        }
         for boot in &ack.boots {
-            let ticks = self.spool.acked(boot.boot, &boot.ticks);
-            self.settle(boot.boot, ticks);
             self.events.acked(boot.boot, &boot.events, &mut self.books);
         }
         self.pace.hopeful(now_ms);
-    }
-
-    /// Ends the open batch; it and the events may go out.
-    fn flush(&mut self) {
-        self.flush_ms = None;
-        self.events_due = true;
-        if let Some(batch) = self.batcher.seal() {
-            self.keep(&batch);
-        }
-    }
-
-    /// Takes a batch into the spool.
-    fn keep(&mut self, batch: &Batch) {
-        let state = match self.connected {
-            true => State::Fresh,
-            false => State::Waiting,
-        };
-        self.spool.push(Packed::new(batch), state);
-        self.spool.join_similar();
-    }
-
-    /// What is due by now.
-    fn pass_time(&mut self, now_ms: u64) {
-        if self.untold_losses > 0 && self.may_tell_losses(now_ms) {
-            let count = std::mem::take(&mut self.untold_losses);
-            self.losses_told_ms = Some(now_ms);
-            self.event(EventKind::TicksLost { count }, now_ms);
-        }
-        let late = self
-            .spool
-            .expire(now_ms.checked_sub(self.pace.patience_ms()));
-        let events_late = self
-            .events
-            .expire(now_ms.checked_sub(self.pace.backoff_ms()));
-        self.events_due |= events_late;
-        if late || events_late {
-            self.pace.silent(now_ms);
-        }
-        if self.flush_ms.is_some_and(|at| at <= now_ms) {
-            self.flush();
-        }
-        if self.urgent && self.connected && self.bucket.take(now_ms) {
-            self.urgent = false;
-            self.flush();
-        }
-    }
-
-    fn may_tell_losses(&self, now_ms: u64) -> bool {
-        let told = self.losses_told_ms;
-        told.is_none_or(|told| now_ms.saturating_sub(told) >= LOSS_NOTICE_MS)
-    }
-
-    fn publish(&mut self, now_ms: u64) -> Vec<Action> {
-        let mut actions = Vec::new();
-        if !self.connected {
-            return actions;
-        }
-        if self.events_due && self.events.is_ready() {
-            let delivery = self.delivery();
-            let payload = self.events.offer(delivery, now_ms, &mut self.books);
-            actions.extend(payload.map(|payload| Action::Publish {
-                delivery,
-                channel: Channel::Event,
-                payload,
-            }));
-            self.events_due = self.events.waits();
-        }
-        while let Some(at) = self.spool.candidate(Lane::Live, self.pace.confidence()) {
-            actions.push(self.offer(at, Lane::Live, now_ms));
-        }
-        if now_ms >= self.pace.next_ms() {
-            let at = self.spool.candidate(Lane::Backlog, self.pace.confidence());
-            if let Some(at) = at {
-                actions.push(self.offer(at, Lane::Backlog, now_ms));
-                self.pace.sent(now_ms);
-            }
-        }
-        actions
-    }
-
-    fn offer(&mut self, at: usize, lane: Lane, now_ms: u64) -> Action {
-        let delivery = self.delivery();
-        let boot = self.spool.entries()[at].batch.header.boot;
-        let book = self.books.of(boot).copied();
-        Action::Publish {
-            delivery,
-            channel: lane.channel(),
-            payload: self
-                .spool
-                .offer(at, (delivery, lane, now_ms), book.as_ref()),
-        }
-    }
-
-    fn delivery(&mut self) -> DeliveryId {
-        self.next_delivery += 1;
-        DeliveryId(self.next_delivery)
-    }
-
-    /// Keeps memory below its bound: joins, thins, and at last drops.
-    fn make_room(&mut self) {
-        for _ in 0..RECODES {
-            if self.has_room() {
-                return;
-            }
-            if self.spool.is_crowded() && self.spool.join_any() {
-                continue;
-            }
-            match self.spool.thin() {
-                Some(gone) => self.lose(gone.boot, gone.lost),
-                None if self.spool.join_any() => {}
-                None => break,
-            }
-        }
-        while !self.has_room() {
-            match self.spool.drop_oldest(self.settings.boot) {
-                Some(gone) => self.lose(gone.boot, gone.lost),
-                None => break,
-            }
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        let bytes = self.settings.spool_bytes.max(MIN_SPOOL_BYTES);
-        !self.spool.is_crowded() && self.memory() <= bytes
-    }
-
-    fn lose(&mut self, boot: BootId, ticks: u64) {
-        if let Some(book) = self.books.of(boot) {
-            book.lost = book.lost.saturating_add(ticks);
-        }
-        if boot == self.settings.boot {
-            self.untold_losses = self.untold_losses.saturating_add(ticks);
-        }
-    }
-
-    fn settle(&mut self, boot: BootId, ticks: u64) {
-        if let Some(book) = self.books.of(boot) {
-            book.delivered = book.delivered.saturating_add(ticks);
-        }
     }
 }
 

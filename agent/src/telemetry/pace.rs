@@ -14,7 +14,7 @@ const MIN_PATIENCE_MS: u64 = 60_000;
 pub(super) struct Pace {
     patience_ms: u64,
     next_ms: u64,
-    /// Waits in a row that nothing was confirmed in.
+    /// 0 while confirmations come; else one more than the probes since the last one.
     silences: u32,
 }
 
@@ -52,13 +52,18 @@ impl Pace {
 
     /// A block went out.
     pub(super) fn sent(&mut self, now_ms: u64) {
-        self.next_ms = now_ms + PACE_MS;
+        if self.silences == 0 {
+            self.next_ms = now_ms + PACE_MS;
+        } else {
+            self.silences = self.silences.saturating_add(1);
+            self.next_ms = now_ms + self.backoff_ms();
+        }
     }
 
     /// Something was out for too long.
     pub(super) fn silent(&mut self, now_ms: u64) {
-        if now_ms >= self.next_ms {
-            self.silences = self.silences.saturating_add(1);
+        if self.silences == 0 {
+            self.silences = 1;
             self.next_ms = now_ms + self.backoff_ms();
         }
     }
@@ -79,12 +84,13 @@ mod tests {
         let mut pace = Pace::new(60_000);
         assert_eq!(pace.patience_ms(), 180_000);
         let mut now = 1_000_000;
+        pace.silent(now);
         for expect in [360, 720, 1440, 2880, 3600, 3600] {
-            pace.silent(now);
             pace.silent(now + 1);
             assert_eq!(pace.next_ms() - now, expect * 1000);
             assert_eq!(pace.confidence(), Confidence::Probing);
             now = pace.next_ms();
+            pace.sent(now);
         }
         pace.hopeful(now - 500_000);
         assert_eq!(pace.next_ms(), now - 499_000);

@@ -16,7 +16,7 @@
 //!     └──────► thinned, then dropped, when memory is full ──► lost, and counted
 //! ```
 //! Live batches are fresh and go out as `telemetry`; whatever has waited goes out as `backlog`, oldest first.
-use picket_proto::{BootId, Packed, TickRange, frame};
+use picket_proto::{Ack, BootId, Packed, frame};
 
 use super::{
     books::Book,
@@ -165,9 +165,9 @@ impl Spool {
         }
     }
 
-    /// The collector has those ticks of that boot.
-    pub(super) fn acked(&mut self, boot: BootId, ticks: &[TickRange]) -> u64 {
-        settle::settle(&mut self.entries, boot, ticks)
+    /// The collector has what `ack` names.
+    pub(super) fn acked(&mut self, ack: &Ack) -> Vec<Settled> {
+        settle::settle(&mut self.entries, ack)
     }
 
     /// Everything that is not confirmed waits to be offered again.

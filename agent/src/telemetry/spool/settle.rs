@@ -1,6 +1,6 @@
 //! What an ack settles: entries whose ticks it names all, and parts of others. To ignore a part of an ack is always
 //! safe: those ticks are offered again, and the collector drops what it has. So the work per ack is bounded.
-use picket_proto::{BatchHeader, BootId, TickRange};
+use picket_proto::{Ack, BatchHeader, BootAck, BootId, TickRange};
 
 use super::{Entry, State};
 
@@ -25,29 +25,41 @@ impl Settled {
     }
 }
 
-/// Takes the ticks of `boot` that `ranges` name out of the entries that were published, and returns how many they are.
-pub(super) fn settle(entries: &mut Vec<Entry>, boot: BootId, ranges: &[TickRange]) -> u64 {
-    let mut settled = 0;
+/// Takes the ticks that `ack` names out of the entries that were published.
+pub(super) fn settle(entries: &mut Vec<Entry>, ack: &Ack) -> Vec<Settled> {
     let mut cuts = MAX_CUTS;
+    let mut settled = Vec::new();
+    for named in &ack.boots {
+        let ticks = settle_boot(entries, named, &mut cuts);
+        settled.push(Settled {
+            boot: named.boot,
+            ticks,
+        });
+    }
+    settled
+}
+
+fn settle_boot(entries: &mut Vec<Entry>, named: &BootAck, cuts: &mut usize) -> u64 {
+    let mut settled = 0;
     let mut at = 0;
     while let Some(entry) = entries.get(at) {
         let header = entry.batch.header;
-        if header.boot != boot || !entry.offered {
+        if header.boot != named.boot || !entry.offered {
             at += 1;
             continue;
         }
-        let runs = unnamed(&header, ranges);
+        let runs = unnamed(&header, &named.ticks);
         let kept: u16 = runs.iter().map(|(_, count)| count).sum();
         let pieces = match kept {
             0 => Some(Vec::new()),
-            kept if kept == header.count || cuts == 0 || runs.len() > MAX_PIECES => None,
+            kept if kept == header.count || *cuts == 0 || runs.len() > MAX_PIECES => None,
             _ => cut(entry, &runs),
         };
         let Some(pieces) = pieces else {
             at += 1;
             continue;
         };
-        cuts -= usize::from(kept > 0);
+        *cuts -= usize::from(kept > 0);
         settled += u64::from(header.count - kept);
         let after = at + pieces.len();
         entries.splice(at..=at, pieces);

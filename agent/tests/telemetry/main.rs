@@ -1,0 +1,6 @@
+//! The telemetry core against a model broker and a model collector, at simulated time.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod accounts;
+mod rig;
+mod timelines;

@@ -1,0 +1,402 @@
+//! A telemetry core, a model broker and a model collector under one clock. The rig numbers ticks itself, from what it
+//! fed in, and checks every frame that comes out; it shares no code with the spool.
+use std::collections::{BTreeMap, BTreeSet};
+
+use picket_proto::{
+    Ack, Batch, BootAck, BootId, Channel, DeviceId, EventReport, MetricId, Quality, TickRange,
+    TickRanges, WallClock, frame,
+};
+use picketd::{
+    sampler::Sample,
+    telemetry::{AckMode, Action, DeliveryId, Input, Resume, Telemetry, TelemetrySettings},
+};
+
+pub(crate) const PERIOD_MS: u64 = 10_000;
+pub(crate) const COLLECTOR: &str = "watch";
+
+/// What stands between the agent and the collector.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent faults")]
+pub(crate) struct Faults {
+    /// Publishes vanish on the way to the broker.
+    pub(crate) publishes_lost: bool,
+    /// PUBACKs vanish on the way back.
+    pub(crate) pubacks_lost: bool,
+    /// The collector receives nothing.
+    pub(crate) collector_away: bool,
+    /// The collector's acks vanish.
+    pub(crate) acks_lost: bool,
+}
+
+pub(crate) const NO_FAULTS: Faults = Faults {
+    publishes_lost: false,
+    pubacks_lost: false,
+    collector_away: false,
+    acks_lost: false,
+};
+
+pub(crate) struct Rig {
+    pub(crate) telemetry: Telemetry,
+    pub(crate) settings: TelemetrySettings,
+    pub(crate) now_ms: u64,
+    pub(crate) wall: WallClock,
+    pub(crate) faults: Faults,
+    /// Ticks made in each boot: the independent count.
+    pub(crate) made: BTreeMap<BootId, u64>,
+    pub(crate) collector: Collector,
+    pub(crate) sent: Vec<(u64, Channel, u64, u16)>,
+    next_tick_ms: u64,
+    missed: u64,
+    kept: Resume,
+    sample: fn(u64) -> Sample,
+    order: BTreeMap<(String, BootId), u64>,
+    offered: BTreeSet<(BootId, u64)>,
+    last_ack: Option<Ack>,
+    unanswered: Vec<DeliveryId>,
+}
+
+/// What arrived.
+#[derive(Default)]
+pub(crate) struct Collector {
+    pub(crate) ticks: BTreeMap<BootId, BTreeSet<u64>>,
+    pub(crate) lost: BTreeMap<BootId, u64>,
+    pub(crate) events: BTreeMap<BootId, BTreeSet<u64>>,
+    pub(crate) events_lost: BTreeMap<BootId, u64>,
+    pub(crate) batches: Vec<(Channel, Batch)>,
+    pub(crate) reports: Vec<EventReport>,
+    pub(crate) duplicates: u64,
+}
+
+pub(crate) fn settings(ack: AckMode, spool_bytes: usize) -> TelemetrySettings {
+    TelemetrySettings {
+        boot: BootId([1; 16]),
+        device: DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]),
+        period_ms: PERIOD_MS as u32,
+        window_ms: 60_000,
+        ack,
+        spool_bytes,
+        temperature_limits: vec![80_000, 85_000],
+        hysteresis: 5_000,
+    }
+}
+
+pub(crate) fn collector_mode() -> AckMode {
+    AckMode::Collector(COLLECTOR.into())
+}
+
+/// A sample that tells which tick it is, so that a reading that moved to another tick is seen.
+pub(crate) fn numbered(tick: u64) -> Sample {
+    Sample(vec![
+        (MetricId(11), Ok(tick as i64)),
+        (
+            MetricId(12),
+            Ok((tick as i64).wrapping_mul(2_654_435_761) % 5_000),
+        ),
+    ])
+}
+
+impl Rig {
+    pub(crate) fn new(settings: TelemetrySettings, sample: fn(u64) -> Sample) -> Self {
+        Self {
+            telemetry: Telemetry::new(settings.clone(), Resume::default(), None),
+            made: BTreeMap::from([(settings.boot, 0)]),
+            settings,
+            now_ms: 5_000,
+            wall: WallClock {
+                offset_ms: 1_700_000_000_000,
+                quality: Quality::Synchronised,
+            },
+            faults: NO_FAULTS,
+            collector: Collector::default(),
+            sent: Vec::new(),
+            next_tick_ms: 10_000,
+            missed: 0,
+            kept: Resume::default(),
+            sample,
+            order: BTreeMap::new(),
+            offered: BTreeSet::new(),
+            last_ack: None,
+            unanswered: Vec::new(),
+        }
+    }
+
+    /// Time goes on, with ticks in their slots and deadlines when they are due.
+    pub(crate) fn run_ms(&mut self, ms: u64) {
+        let end = self.now_ms + ms;
+        loop {
+            let deadline = self.telemetry.deadline().unwrap_or(u64::MAX);
+            let next = deadline.min(self.next_tick_ms);
+            if next > end {
+                self.now_ms = end;
+                return;
+            }
+            self.now_ms = self.now_ms.max(next);
+            match self.next_tick_ms <= deadline {
+                true => self.tick(),
+                false => self.input(Input::Deadline),
+            }
+        }
+    }
+
+    pub(crate) fn run_ticks(&mut self, ticks: u64) {
+        self.run_ms(ticks * PERIOD_MS);
+    }
+
+    /// Slots pass without a sample.
+    pub(crate) fn miss(&mut self, slots: u64) {
+        self.missed += slots;
+        self.next_tick_ms += slots * PERIOD_MS;
+        self.now_ms += slots * PERIOD_MS;
+    }
+
+    /// No more ticks: deadlines only, until nothing is left to wait for.
+    pub(crate) fn settle(&mut self) {
+        self.input(Input::Flush);
+        for _ in 0..100_000 {
+            let Some(deadline) = self.telemetry.deadline() else {
+                return;
+            };
+            self.now_ms = self.now_ms.max(deadline);
+            self.input(Input::Deadline);
+        }
+        panic!(
+            "telemetry never comes to rest: {:?}",
+            self.telemetry.progress()
+        );
+    }
+
+    pub(crate) fn connect(&mut self) {
+        self.order.clear();
+        self.offered.clear();
+        self.unanswered.clear();
+        self.input(Input::Connected);
+    }
+
+    pub(crate) fn disconnect(&mut self) {
+        self.input(Input::Disconnected);
+    }
+
+    /// An orderly stop, and a start in the same boot or another one.
+    pub(crate) fn restart(&mut self, boot: BootId) {
+        self.input(Input::Stop);
+        let image = self.telemetry.save();
+        self.disconnect();
+        self.keep_progress();
+        self.start(boot, Some(&image));
+    }
+
+    /// The agent dies; only the run directory's progress is left of it.
+    pub(crate) fn crash(&mut self) {
+        self.start(self.settings.boot, None);
+    }
+
+    pub(crate) fn start(&mut self, boot: BootId, image: Option<&[u8]>) {
+        if boot != self.settings.boot {
+            self.kept = Resume::default();
+            self.settings.boot = boot;
+            self.made.insert(boot, 0);
+        }
+        self.missed = 0;
+        self.telemetry = Telemetry::new(self.settings.clone(), self.kept, image);
+        assert_eq!(self.telemetry.image_error(), None);
+        assert!(self.telemetry.memory() <= self.settings.spool_bytes.max(16 * 1024));
+    }
+
+    pub(crate) fn ack_again(&mut self) {
+        if let Some(ack) = self.last_ack.clone() {
+            self.input(Input::Acked(ack));
+        }
+    }
+
+    /// PUBACKs that were held back come after all, even from an earlier connection.
+    pub(crate) fn late_pubacks(&mut self) {
+        for delivery in std::mem::take(&mut self.unanswered) {
+            self.input(Input::Delivered(delivery));
+        }
+    }
+
+    pub(crate) fn input(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while !inputs.is_empty() {
+            let input = inputs.remove(0);
+            let actions = self.telemetry.handle(input, self.now_ms);
+            let memory = self.telemetry.memory();
+            assert!(
+                memory <= self.settings.spool_bytes.max(16 * 1024),
+                "{memory} bytes"
+            );
+            assert!(actions.len() <= 5, "{} publishes at once", actions.len());
+            for action in actions {
+                inputs.extend(self.publish(action));
+            }
+        }
+        let deadline = self.telemetry.deadline();
+        assert!(
+            deadline.is_none_or(|at| at > self.now_ms),
+            "{deadline:?} at {}",
+            self.now_ms
+        );
+    }
+
+    fn tick(&mut self) {
+        let missed = std::mem::take(&mut self.missed);
+        let made = self.made.get_mut(&self.settings.boot).unwrap();
+        *made += missed;
+        let number = *made;
+        *made += 1;
+        let boottime_ms = self.next_tick_ms;
+        self.next_tick_ms += PERIOD_MS;
+        let sample = (self.sample)(number);
+        self.input(Input::Tick {
+            boottime_ms,
+            missed,
+            wall: self.wall,
+            sample,
+        });
+        self.keep_progress();
+    }
+
+    fn keep_progress(&mut self) {
+        self.kept = self.telemetry.progress();
+        assert_eq!(self.kept.next_tick, self.made[&self.settings.boot]);
+        assert!(self.kept.settled <= self.kept.next_tick && self.kept.lost <= self.kept.settled);
+    }
+
+    /// What the world answers to a publish.
+    fn publish(&mut self, action: Action) -> Vec<Input> {
+        let Action::Publish {
+            delivery,
+            channel,
+            payload,
+        } = action;
+        let mut answers = Vec::new();
+        if channel != Channel::Event {
+            self.check_order(channel, &frame::decode(&payload).unwrap());
+        }
+        if self.faults.publishes_lost {
+            return answers;
+        }
+        match self.faults.pubacks_lost {
+            true => self.unanswered.push(delivery),
+            false => answers.push(Input::Delivered(delivery)),
+        }
+        let there = self.settings.ack == AckMode::Puback || !self.faults.collector_away;
+        if there {
+            let ack = self.collector.receive(channel, &payload, self.sample);
+            if !self.faults.acks_lost {
+                self.last_ack = Some(ack.clone());
+                answers.push(Input::Acked(ack));
+            }
+        }
+        answers
+    }
+
+    /// In a connection the ticks that a topic has not carried yet come in order; `lost` never goes down.
+    fn check_order(&mut self, channel: Channel, batch: &Batch) {
+        let header = &batch.header;
+        self.sent
+            .push((self.now_ms, channel, header.first_tick, header.count));
+        let next = self
+            .order
+            .entry((channel.to_string(), header.boot))
+            .or_default();
+        for tick in (0..header.count).map(|row| header.tick(row)) {
+            if self.offered.insert((header.boot, tick)) {
+                assert!(tick >= *next, "{channel} goes back to {tick} from {next}");
+                *next = tick + 1;
+            }
+        }
+        let lost = self.collector.lost.entry(header.boot).or_default();
+        assert!(
+            header.lost >= *lost,
+            "lost goes from {lost} to {}",
+            header.lost
+        );
+        if !self.faults.publishes_lost && !self.faults.collector_away {
+            *lost = header.lost;
+        }
+    }
+
+    /// Ticks made, ticks that the collector has, ticks that it was told are lost.
+    pub(crate) fn account(&self, boot: BootId) -> (u64, u64, u64) {
+        let have = self
+            .collector
+            .ticks
+            .get(&boot)
+            .map_or(0, |ticks| ticks.len() as u64);
+        let lost = self.collector.lost.get(&boot).copied().unwrap_or(0);
+        (self.made[&boot], have, lost)
+    }
+}
+
+impl Collector {
+    /// Stores a frame and acks what it holds.
+    fn receive(&mut self, channel: Channel, payload: &[u8], sample: fn(u64) -> Sample) -> Ack {
+        let ack = match channel {
+            Channel::Event => self.receive_events(frame::decode(payload).unwrap()),
+            _ => self.receive_batch(channel, frame::decode(payload).unwrap(), sample),
+        };
+        Ack {
+            collector: COLLECTOR.into(),
+            boots: vec![ack],
+        }
+    }
+
+    fn receive_batch(
+        &mut self,
+        channel: Channel,
+        batch: Batch,
+        sample: fn(u64) -> Sample,
+    ) -> BootAck {
+        let header = batch.header;
+        let ticks = self.ticks.entry(header.boot).or_default();
+        let mut named = TickRanges::new();
+        for row in 0..header.count {
+            let tick = header.tick(row);
+            self.duplicates += u64::from(!ticks.insert(tick));
+            named.insert(TickRange {
+                first: tick,
+                last: tick,
+            });
+            let readings: Vec<_> = batch
+                .columns
+                .iter()
+                .map(|c| (c.metric, c.readings[usize::from(row)]))
+                .collect();
+            assert_eq!(readings, sample(tick).0, "tick {tick}");
+        }
+        self.batches.push((channel, batch));
+        BootAck {
+            boot: header.boot,
+            ticks: named.into_vec(),
+            events: vec![],
+        }
+    }
+
+    fn receive_events(&mut self, report: EventReport) -> BootAck {
+        let known = self.events.entry(report.boot).or_default();
+        known.extend(report.events.iter().map(|event| event.sequence));
+        let named: TickRanges = report
+            .events
+            .iter()
+            .map(|e| TickRange {
+                first: e.sequence,
+                last: e.sequence,
+            })
+            .collect();
+        let lost = self.events_lost.entry(report.boot).or_default();
+        assert!(
+            report.lost >= *lost,
+            "lost events go from {lost} to {}",
+            report.lost
+        );
+        *lost = report.lost;
+        let boot = report.boot;
+        self.reports.push(report);
+        BootAck {
+            boot,
+            ticks: vec![],
+            events: named.into_vec(),
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Timelines: at 125 this arrives, at 190 expect that batch.
+use picket_proto::{BootId, Channel, EventKind, MetricId, Quality, WallClock, metric};
+use picketd::{
+    sampler::Sample,
+    telemetry::{AckMode, Input},
+};
+
+use crate::rig::{Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
+
+const SPOOL: usize = 96 * 1024;
+const BOOT: BootId = BootId([1; 16]);
+
+#[test]
+fn a_window_of_ticks_goes_out_in_the_devices_slot() {
+    let mut rig = rig(AckMode::Puback);
+    rig.connect();
+    rig.run_ms(300_000);
+    let times: Vec<u64> = rig.sent.iter().map(|(at, ..)| at % 60_000).collect();
+    assert_eq!(times, [times[0]; 5]);
+    let shapes: Vec<_> = rig
+        .sent
+        .iter()
+        .map(|(_, channel, first, count)| (*channel, *first, *count))
+        .collect();
+    let begun = shapes[0].2;
+    for (at, shape) in shapes.iter().enumerate().skip(1) {
+        assert_eq!(
+            *shape,
+            (
+                Channel::Telemetry,
+                u64::from(begun) + 6 * (at as u64 - 1),
+                6
+            )
+        );
+    }
+}
+
+#[test]
+fn live_goes_on_while_the_backlog_catches_up_a_block_a_second() {
+    let mut rig = rig(collector_mode());
+    rig.run_ticks(8640);
+    rig.connect();
+    let connected = rig.now_ms;
+    rig.run_ticks(60);
+    let backlog: Vec<u64> = times(&rig, Channel::Backlog);
+    assert!(backlog.len() > 8, "{} blocks", backlog.len());
+    assert!(
+        backlog.windows(2).all(|pair| pair[1] - pair[0] >= 1000),
+        "{backlog:?}"
+    );
+    assert!(backlog.last().unwrap() - connected < 60_000, "{backlog:?}");
+    assert_eq!(times(&rig, Channel::Telemetry).len(), 10);
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (8700, 8700, 0));
+    assert_eq!(rig.collector.duplicates, 0);
+}
+
+#[test]
+fn an_edge_goes_out_at_once_with_the_batch_and_not_more_than_five_times_in_a_burst() {
+    let mut rig = Rig::new(settings(AckMode::Puback, SPOOL), |tick| {
+        let hot = if tick % 2 == 0 { 70_000 } else { 81_000 };
+        Sample(vec![(metric::SOC_TEMPERATURE, Ok(hot))])
+    });
+    rig.connect();
+    let reports = rig.collector.reports.len();
+    rig.run_ms(5_000);
+    rig.run_ms(10_000);
+    assert_eq!(rig.collector.reports.len(), reports + 1);
+    let edge = &rig.collector.reports.last().unwrap().events.last().unwrap();
+    assert_eq!(edge.boottime_ms, 20_000);
+    assert_eq!(
+        edge.what,
+        EventKind::TemperatureLimit {
+            active: true,
+            limit: 80_000,
+            reading: 81_000
+        }
+    );
+    assert_eq!(
+        rig.sent.last().unwrap(),
+        &(20_000, Channel::Telemetry, 0, 2)
+    );
+    rig.run_ms(3_600_000);
+    let sent = rig.collector.reports.len();
+    assert!(sent <= 5 + 360 + 60, "{sent} reports in an hour");
+    rig.settle();
+    assert_eq!(
+        rig.collector.events[&BOOT].len() as u64,
+        rig.telemetry.progress().next_event
+    );
+}
+
+#[test]
+fn what_is_not_confirmed_at_a_disconnect_comes_again_as_backlog() {
+    let mut rig = rig(AckMode::Puback);
+    rig.connect();
+    rig.faults.publishes_lost = true;
+    rig.run_ticks(12);
+    rig.disconnect();
+    rig.faults = NO_FAULTS;
+    rig.connect();
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (12, 12, 0));
+    assert_eq!(rig.collector.batches[0].0, Channel::Backlog);
+    assert_eq!(rig.collector.batches[0].1.header.first_tick, 0);
+    assert_eq!(rig.collector.duplicates, 0);
+}
+
+#[test]
+fn a_puback_is_not_a_collectors_ack() {
+    let mut rig = rig(collector_mode());
+    rig.connect();
+    rig.faults.collector_away = true;
+    rig.run_ticks(30);
+    assert_eq!(rig.telemetry.progress().settled, 0);
+    rig.faults = NO_FAULTS;
+    rig.run_ticks(60);
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (90, 90, 0));
+}
+
+#[test]
+fn live_goes_on_and_the_backlog_only_probes_while_the_collector_is_away() {
+    let mut rig = rig(collector_mode());
+    rig.connect();
+    rig.faults.collector_away = true;
+    rig.run_ticks(8640);
+    assert_eq!(times(&rig, Channel::Telemetry).len(), 1440);
+    let probes = times(&rig, Channel::Backlog).len();
+    assert!((20..60).contains(&probes), "{probes} probes");
+    rig.faults = NO_FAULTS;
+    rig.run_ticks(60);
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (8700, 8700, 0));
+}
+
+#[test]
+fn another_collectors_ack_and_an_ack_for_what_was_not_sent_settle_nothing() {
+    let mut rig = rig(collector_mode());
+    rig.run_ticks(30);
+    for collector in ["other", "watch"] {
+        let named = picket_proto::BootAck {
+            boot: BOOT,
+            ticks: vec![picket_proto::TickRange {
+                first: 0,
+                last: u64::MAX,
+            }],
+            events: vec![picket_proto::TickRange {
+                first: 0,
+                last: u64::MAX,
+            }],
+        };
+        rig.input(Input::Acked(picket_proto::Ack {
+            collector: collector.into(),
+            boots: vec![named],
+        }));
+        assert_eq!(rig.telemetry.progress().settled, 0, "{collector}");
+        assert_eq!(rig.telemetry.progress().events_settled, 0, "{collector}");
+    }
+    rig.connect();
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (30, 30, 0));
+}
+
+#[test]
+fn a_late_puback_settles_what_was_in_that_publish_and_no_more() {
+    let mut rig = rig(AckMode::Puback);
+    rig.connect();
+    rig.faults.pubacks_lost = true;
+    rig.run_ticks(13);
+    assert_eq!(rig.telemetry.progress().settled, 0);
+    rig.disconnect();
+    rig.run_ticks(60);
+    rig.late_pubacks();
+    let settled = rig.telemetry.progress().settled;
+    assert!(settled <= 13, "{settled}");
+    rig.faults = NO_FAULTS;
+    rig.connect();
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (73, 73, 0));
+}
+
+#[test]
+fn slots_without_a_sample_have_numbers_and_count_as_lost() {
+    let mut rig = rig(collector_mode());
+    rig.connect();
+    rig.run_ticks(10);
+    rig.miss(7);
+    rig.run_ticks(10);
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (27, 20, 7));
+    let told = rig
+        .collector
+        .reports
+        .iter()
+        .flat_map(|report| &report.events);
+    let told: Vec<_> = told
+        .filter(|event| matches!(event.what, EventKind::TicksLost { .. }))
+        .collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].what, EventKind::TicksLost { count: 7 });
+}
+
+#[test]
+fn a_full_spool_is_thinned_then_dropped_and_every_lost_tick_is_told() {
+    for (ticks, stride) in [(3_000, 2), (40_000, 64)] {
+        let mut rig = Rig::new(settings(collector_mode(), 16 * 1024), noisy);
+        rig.run_ticks(ticks);
+        rig.connect();
+        rig.run_ticks(60);
+        rig.settle();
+        let (made, have, lost) = rig.account(BOOT);
+        assert_eq!(made, have + lost);
+        assert!(lost > ticks / 4, "{lost} of {made}");
+        let widest = rig
+            .collector
+            .batches
+            .iter()
+            .map(|(_, batch)| batch.header.stride)
+            .max();
+        assert!(widest.unwrap() >= stride, "{widest:?} after {ticks}");
+        let newest: Vec<u64> = rig.collector.ticks[&BOOT]
+            .range(made - 60..)
+            .copied()
+            .collect();
+        assert_eq!(newest.len(), 60, "the newest ticks are whole");
+    }
+}
+
+#[test]
+fn an_orderly_restart_in_the_same_boot_loses_nothing() {
+    let mut rig = rig(collector_mode());
+    rig.run_ticks(100);
+    rig.restart(BOOT);
+    rig.run_ticks(50);
+    rig.connect();
+    rig.run_ticks(10);
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (160, 160, 0));
+    let events = &rig.collector.events[&BOOT];
+    assert_eq!(events.len() as u64, rig.telemetry.progress().next_event);
+}
+
+#[test]
+fn a_crash_loses_what_was_not_settled_and_says_so() {
+    let mut rig = rig(collector_mode());
+    rig.run_ticks(100);
+    rig.crash();
+    rig.run_ticks(50);
+    rig.connect();
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (150, 50, 100));
+    let progress = rig.telemetry.progress();
+    let (seen, lost) = (
+        rig.collector.events[&BOOT].len() as u64,
+        rig.collector.events_lost[&BOOT],
+    );
+    assert_eq!(seen + lost, progress.next_event);
+    assert_eq!(
+        lost, 2,
+        "the start and the synchronised clock of the one that died"
+    );
+}
+
+#[test]
+fn a_reboot_keeps_the_boot_id_of_old_ticks_and_the_best_clock_of_their_boot() {
+    let second = BootId([2; 16]);
+    let mut rig = rig(collector_mode());
+    let synchronised = rig.wall;
+    rig.run_ticks(20);
+    rig.wall = WallClock {
+        offset_ms: 5,
+        quality: Quality::Unsynchronised,
+    };
+    rig.run_ticks(20);
+    rig.restart(second);
+    rig.wall = WallClock {
+        offset_ms: 6,
+        quality: Quality::Unset,
+    };
+    rig.run_ticks(10);
+    rig.connect();
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (40, 40, 0));
+    assert_eq!(rig.account(second), (10, 10, 0));
+    for (_, batch) in &rig.collector.batches {
+        let expect = if batch.header.boot == BOOT {
+            synchronised
+        } else {
+            rig.wall
+        };
+        assert_eq!(batch.header.wall, expect, "{:?}", batch.header);
+    }
+    assert_eq!(
+        rig.collector.batches[0].1.header.boot, BOOT,
+        "the earlier boot goes first"
+    );
+}
+
+#[test]
+fn the_losses_of_an_earlier_boot_reach_the_collector() {
+    let second = BootId([2; 16]);
+    let mut rig = Rig::new(settings(collector_mode(), 16 * 1024), noisy);
+    rig.run_ticks(1_000);
+    rig.restart(second);
+    rig.run_ticks(30_000);
+    rig.connect();
+    rig.run_ticks(60);
+    rig.settle();
+    for boot in [BOOT, second] {
+        let (made, have, lost) = rig.account(boot);
+        assert_eq!(made, have + lost, "{boot}");
+        assert!(have >= 1 && lost > made / 4, "{boot}: {have} of {made}");
+    }
+}
+
+#[test]
+fn a_part_that_the_collector_has_is_not_sent_again() {
+    let mut rig = rig(collector_mode());
+    rig.run_ticks(120);
+    rig.faults.acks_lost = true;
+    rig.connect();
+    rig.run_ms(5_000);
+    let (_, first) = rig.collector.batches[0].clone();
+    let part = picket_proto::BootAck {
+        boot: BOOT,
+        ticks: vec![
+            picket_proto::TickRange { first: 0, last: 1 },
+            picket_proto::TickRange { first: 5, last: 6 },
+        ],
+        events: vec![],
+    };
+    let before = rig.telemetry.progress().settled;
+    rig.input(Input::Acked(picket_proto::Ack {
+        collector: "watch".into(),
+        boots: vec![part],
+    }));
+    assert_eq!(rig.telemetry.progress().settled - before, 4);
+    assert!(first.header.count > 6);
+    rig.disconnect();
+    rig.collector.batches.clear();
+    rig.faults = NO_FAULTS;
+    rig.connect();
+    rig.settle();
+    let again: Vec<_> = rig
+        .collector
+        .batches
+        .iter()
+        .map(|(_, batch)| batch.header.range())
+        .collect();
+    assert!(
+        again
+            .iter()
+            .all(|range| [0, 1, 5, 6].iter().all(|tick| !range.contains(*tick))),
+        "{again:?}"
+    );
+    assert_eq!(rig.account(BOOT), (121, 121, 0));
+}
+
+#[test]
+fn a_window_larger_than_an_open_batch_goes_out_in_pieces() {
+    let mut settings = settings(AckMode::Puback, SPOOL);
+    settings.window_ms = 24 * 3_600_000;
+    let mut rig = Rig::new(settings, noisy);
+    rig.connect();
+    rig.run_ticks(2000);
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (2000, 2000, 0));
+    assert_eq!(rig.collector.duplicates, 0);
+}
+
+#[test]
+fn a_broker_that_withholds_pubacks_gets_two_live_batches_and_then_waits() {
+    let mut rig = rig(AckMode::Puback);
+    rig.connect();
+    rig.faults = Faults {
+        pubacks_lost: true,
+        ..NO_FAULTS
+    };
+    rig.run_ms(170_000);
+    assert_eq!(times(&rig, Channel::Telemetry).len(), 2);
+    rig.late_pubacks();
+    assert_eq!(times(&rig, Channel::Telemetry).len(), 3);
+}
+
+fn rig(ack: AckMode) -> Rig {
+    Rig::new(settings(ack, SPOOL), numbered)
+}
+
+fn times(rig: &Rig, channel: Channel) -> Vec<u64> {
+    let sent = rig.sent.iter().filter(|(_, of, ..)| *of == channel);
+    sent.map(|(at, ..)| *at).collect()
+}
+
+/// Readings that hardly compress.
+fn noisy(tick: u64) -> Sample {
+    let noise = |salt: u64| {
+        (tick
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(salt)
+            >> 33) as i64
+            % 100_000
+    };
+    Sample(
+        (1..=8)
+            .map(|id| (MetricId(100 + id), Ok(noise(u64::from(id) << 40))))
+            .collect(),
+    )
+}
