@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub own: Usage,
     /// Of its broker's process.
     pub broker: Usage,
+    /// Of a broker without clients.
+    pub idle_broker: Usage,
     /// Of its connection.
     pub tally: Tally,
     /// Segments of its connection.
@@ -44,7 +46,7 @@ pub struct Figures {
     pub tcp_bytes: f64,
     /// TCP segments, both ways.
     pub segments: f64,
-    /// Time on a CPU of its broker in µs: the median of the windows.
+    /// Time on a CPU of its broker in µs, beyond that of a broker without clients: the median of the windows.
     pub broker_us: f64,
     /// Resident memory in KiB at the end.
     pub rss_kib: f64,
@@ -78,14 +80,15 @@ impl Figures {
         let each = |of: fn(&Snapshot) -> u64| -> Vec<f64> {
             let pairs = snapshots.windows(2);
             pairs
-                .map(|pair| (of(&pair[1]) - of(&pair[0])) as f64 / window)
+                .map(|pair| of(&pair[1]).saturating_sub(of(&pair[0])) as f64 / window)
                 .collect()
         };
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
         self.cpu_us = median(each(|s| s.own.cpu_ns)) / 1000.0;
         self.voluntary = median(each(|s| s.own.voluntary));
         self.involuntary = median(each(|s| s.own.involuntary));
-        self.broker_us = median(each(|s| s.broker.cpu_ns)) / 1000.0;
+        let idle = median(each(|s| s.idle_broker.cpu_ns));
+        self.broker_us = (median(each(|s| s.broker.cpu_ns)) - idle).max(0.0) / 1000.0;
         self.messages = mean(each(|s| s.tally.up.publishes));
         self.payload_bytes = mean(each(|s| s.tally.up.payload));
         self.tcp_bytes = mean(each(|s| both(&s.tally, |direction| direction.bytes)));

@@ -7,6 +7,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
+    broker::Broker,
     contender::{Contender, Kind, StartUp, WINDOW},
     figures::{Content, Figures, Snapshot, median, ms},
     nfs_null, segments,
@@ -70,11 +71,12 @@ pub fn run(plan: Plan, kinds: &[Kind]) -> Result<Vec<Outcome>> {
     let stage = Stage::new(nfs_null::start()?)?;
     stage.live(plan.tick);
     let start_ups = measure_starts(&stage, plan, kinds)?;
+    let idle_broker = Broker::start(stage.path(), "idle")?;
     let contenders = start_all(&stage, plan.tick, kinds)?;
     eprintln!("warming up");
     thread::sleep(plan.tick * WINDOW * plan.warm_up);
     eprintln!("measuring for {:?}", plan.tick * WINDOW * plan.windows);
-    let snapshots = measure_windows(&contenders, plan)?;
+    let snapshots = measure_windows(&contenders, &idle_broker, plan)?;
     let ends = contenders.iter().map(end_of).collect::<Result<Vec<_>>>()?;
     eprintln!(
         "counting system calls for {:?}",
@@ -131,7 +133,11 @@ fn measure_starts(stage: &Stage, plan: Plan, kinds: &[Kind]) -> Result<Vec<Vec<S
 }
 
 /// By contender, its snapshots at the ends of the windows.
-fn measure_windows(contenders: &[Contender], plan: Plan) -> Result<Vec<Vec<Snapshot>>> {
+fn measure_windows(
+    contenders: &[Contender],
+    idle_broker: &Broker,
+    plan: Plan,
+) -> Result<Vec<Vec<Snapshot>>> {
     let mut snapshots = vec![Vec::new(); contenders.len()];
     let begin = Instant::now();
     for window in 0..=plan.windows {
@@ -139,16 +145,19 @@ fn measure_windows(contenders: &[Contender], plan: Plan) -> Result<Vec<Vec<Snaps
         thread::sleep(due.saturating_duration_since(Instant::now()));
         for (contender, snapshots) in contenders.iter().zip(&mut snapshots) {
             let name = contender.kind.name();
-            snapshots.push(snapshot(contender).with_context(|| format!("{name} while it ran"))?);
+            snapshots.push(
+                snapshot(contender, idle_broker).with_context(|| format!("{name} while it ran"))?,
+            );
         }
     }
     Ok(snapshots)
 }
 
-fn snapshot(contender: &Contender) -> Result<Snapshot> {
+fn snapshot(contender: &Contender, idle_broker: &Broker) -> Result<Snapshot> {
     Ok(Snapshot {
         own: Usage::of(contender.pid())?,
         broker: Usage::of(contender.broker.pid())?,
+        idle_broker: Usage::of(idle_broker.pid())?,
         tally: contender.proxy.tally(),
         segments: segments::count(contender.proxy.address())?,
     })

@@ -15,7 +15,7 @@ const ROWS: [Row; 17] = [
     ("payload bytes a tick", |f| f.payload_bytes, 1),
     ("TCP payload bytes a tick, both ways", |f| f.tcp_bytes, 1),
     ("TCP segments a tick, both ways", |f| f.segments, 2),
-    ("broker's CPU a tick, µs", |f| f.broker_us, 0),
+    ("broker's CPU a tick above idle, µs", |f| f.broker_us, 0),
     ("RSS, KiB", |f| f.rss_kib, 0),
     ("peak RSS, KiB", |f| f.peak_kib, 0),
     ("threads", |f| f.threads, 0),

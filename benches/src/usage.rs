@@ -1,7 +1,11 @@
 //! What a process used so far, from `/proc/PID`. It measures; it knows nobody's limits.
-use std::{collections::HashSet, fs, path::PathBuf};
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// What a process, all of its threads together, used so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,18 +40,24 @@ impl Usage {
         };
         let tasks = process.join("task");
         for task in fs::read_dir(&tasks).with_context(|| tasks.display().to_string())? {
-            usage.add_thread(task?.path())?;
+            usage.add_thread(&task?.path())?;
         }
         Ok(usage)
     }
 
-    fn add_thread(&mut self, task: PathBuf) -> Result<()> {
-        let schedstat = read(task.join("schedstat"))?;
+    /// A thread that ended since it was listed adds nothing.
+    fn add_thread(&mut self, task: &Path) -> Result<()> {
+        let (Ok(schedstat), Ok(status)) = (
+            fs::read_to_string(task.join("schedstat")),
+            fs::read_to_string(task.join("status")),
+        ) else {
+            ensure!(!task.exists(), "{}: can't be read", task.display());
+            return Ok(());
+        };
         let on_cpu = schedstat.split(' ').next().unwrap_or_default();
         self.cpu_ns += on_cpu
             .parse::<u64>()
             .with_context(|| format!("{}/schedstat: {schedstat:?}", task.display()))?;
-        let status = read(task.join("status"))?;
         self.voluntary += field(&status, "voluntary_ctxt_switches:");
         self.involuntary += field(&status, "nonvoluntary_ctxt_switches:");
         Ok(())
@@ -109,6 +119,11 @@ fn field(status: &str, name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        process::{Command, Stdio},
+        time::{Duration, Instant},
+    };
+
     use super::*;
 
     #[test]
@@ -132,14 +147,18 @@ mod tests {
 
     #[test]
     fn a_process_that_works_is_seen_to_use_time() {
-        let before = Usage::of(std::process::id()).unwrap();
-        let mut sum = 0_u64;
-        for number in 0..2_000_000_u64 {
-            sum = std::hint::black_box(sum.wrapping_add(number));
+        let mut worker = Command::new("yes").stdout(Stdio::null()).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        let before = Usage::of(worker.id()).unwrap();
+        let mut after = before;
+        while after.cpu_ns < before.cpu_ns + 1_000_000 && Instant::now() < until {
+            after = Usage::of(worker.id()).unwrap();
         }
-        let after = Usage::of(std::process::id()).unwrap();
-        assert!(after.cpu_ns > before.cpu_ns);
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        assert!(after.cpu_ns >= before.cpu_ns + 1_000_000, "{after:?}");
         assert!(after.rss_kib > 0 && after.peak_kib >= after.rss_kib);
-        assert!(after.threads >= 1);
+        assert_eq!(after.threads, 1);
+        assert!(Usage::of(worker.id()).is_err());
     }
 }
