@@ -1,7 +1,7 @@
 //! The forms that a column can take, and the bytes that name them. Knows neither rows nor gaps.
 use alloc::vec::Vec;
 
-use super::{coding::Coding, coding::MAX_PARAMETER, transform::Transform};
+use super::{coding::Coding, coding::MAX_PARAMETER, scale::Scale, transform::Transform};
 use crate::{DecodeError, wire};
 
 /// What the first bytes of a column say.
@@ -9,7 +9,7 @@ use crate::{DecodeError, wire};
 pub(super) enum Form {
     /// No reading at all, for the one reason with this code.
     Missing(u8),
-    /// Every reading has this value.
+    /// Every reading has this many units.
     Constant(i64),
     /// Residuals.
     Packed(Packing),
@@ -22,8 +22,6 @@ pub(super) struct Packing {
     pub(super) coding: Coding,
     /// The parameter of the coding.
     pub(super) parameter: u32,
-    /// The common step that was taken out of the residuals, from 1.
-    pub(super) step: u64,
 }
 
 /// Every packed form by its number. Those up to [`LAST_SHORT`] share a byte with their parameter.
@@ -46,23 +44,22 @@ const LAST_SHORT: u8 = 6;
 const PREFIX: u8 = 7;
 /// A parameter, or a reason less [`MISSING`], that stands in the byte after the tag.
 const NEXT_BYTE: u8 = 31;
-/// A step that stands as a varint after the prefix.
-const NEXT_VARINT: u8 = 15;
 
-/// Steps that a prefix names by their place from 1: halves and decimals, pages of 4 KiB, the thermal sensors of
-/// BCM2711, BCM2837 and BCM2712 in thousandths of a degree, clocks in kHz.
-const STEPS: [u64; 14] = [
-    2, 4, 5, 10, 16, 100, 125, 487, 500, 538, 550, 1000, 50_000, 100_000,
-];
+/// What stands before the numbers and bits of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lead {
+    /// Bits say where readings are missing.
+    pub(super) has_gaps: bool,
+    pub(super) scale: Scale,
+    /// `None` is a form that a newer writer knows.
+    pub(super) form: Option<Form>,
+}
 
 /// Appends prefix and tag of a form, and its constant. Heads and bits follow after it.
-pub(super) fn write(form: Form, has_gaps: bool, out: &mut Vec<u8>) {
-    let step = match form {
-        Form::Packed(packing) => packing.step,
-        Form::Missing(_) | Form::Constant(_) => 1,
-    };
-    if has_gaps || step != 1 {
-        write_prefix(has_gaps, step, out);
+pub(super) fn write(form: Form, scale: Scale, has_gaps: bool, out: &mut Vec<u8>) {
+    if has_gaps || scale != Scale::ONE {
+        out.push(PREFIX << 5 | u8::from(has_gaps) << 4 | scale.code());
+        scale.write(out);
     }
     match form {
         Form::Missing(reason) => write_small(0, MISSING.saturating_add(reason), reason, out),
@@ -83,10 +80,9 @@ pub(super) fn write(form: Form, has_gaps: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads what [`write`] wrote: the form, whether there are gaps, and what follows. `None` instead of a form is one that
-/// a newer writer knows.
-pub(super) fn read(bytes: &[u8]) -> Result<(Option<Form>, bool, &[u8]), DecodeError> {
-    let ((has_gaps, step), rest) = read_prefix(bytes)?;
+/// Reads what [`write`] wrote, and returns it with what follows.
+pub(super) fn read(bytes: &[u8]) -> Result<(Lead, &[u8]), DecodeError> {
+    let (has_gaps, scale, rest) = read_prefix(bytes)?;
     let (tag, rest) = next(rest)?;
     let (number, low) = (tag >> 5, tag & NEXT_BYTE);
     let (form, rest) = match (number, low) {
@@ -108,18 +104,23 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Option<Form>, bool, &[u8]), DecodeEr
             None => (None, rest),
             Some(found) => {
                 let (parameter, rest) = next(rest)?;
-                (Some(packing(found, parameter, step)?), rest)
+                (Some(packing(found, parameter)?), rest)
             }
         },
         (short, low) => match packed(short) {
             None => (None, rest),
             Some(found) => {
                 let (parameter, rest) = read_small(low, rest)?;
-                (Some(packing(found, parameter, step)?), rest)
+                (Some(packing(found, parameter)?), rest)
             }
         },
     };
-    Ok((form, has_gaps, rest))
+    let lead = Lead {
+        has_gaps,
+        scale,
+        form,
+    };
+    Ok((lead, rest))
 }
 
 impl Packing {
@@ -139,11 +140,7 @@ fn packed(number: u8) -> Option<(Transform, Coding)> {
         .map(|(_, transform, coding)| (*transform, *coding))
 }
 
-fn packing(
-    (transform, coding): (Transform, Coding),
-    parameter: u8,
-    step: u64,
-) -> Result<Form, DecodeError> {
+fn packing((transform, coding): (Transform, Coding), parameter: u8) -> Result<Form, DecodeError> {
     if u32::from(parameter) > MAX_PARAMETER {
         return Err(DecodeError::Invalid("parameter of a column"));
     }
@@ -151,33 +148,16 @@ fn packing(
         transform,
         coding,
         parameter: u32::from(parameter),
-        step,
     }))
 }
 
-fn write_prefix(has_gaps: bool, step: u64, out: &mut Vec<u8>) {
-    let code = match STEPS.iter().position(|known| *known == step) {
-        _ if step == 1 => 0,
-        Some(at) => at as u8 + 1,
-        None => NEXT_VARINT,
-    };
-    out.push(PREFIX << 5 | u8::from(has_gaps) << 4 | code);
-    if code == NEXT_VARINT {
-        wire::put(&step, out);
-    }
-}
-
-fn read_prefix(bytes: &[u8]) -> Result<((bool, u64), &[u8]), DecodeError> {
+fn read_prefix(bytes: &[u8]) -> Result<(bool, Scale, &[u8]), DecodeError> {
     let (byte, rest) = next(bytes)?;
     if byte >> 5 != PREFIX {
-        return Ok(((false, 1), bytes));
+        return Ok((false, Scale::ONE, bytes));
     }
-    let (step, rest) = match byte & NEXT_VARINT {
-        0 => (1, rest),
-        NEXT_VARINT => wire::take(rest, "step of a column")?,
-        at => (STEPS[usize::from(at) - 1], rest),
-    };
-    Ok(((byte & 1 << 4 != 0, step), rest))
+    let (scale, rest) = Scale::read(byte & 0b1111, rest)?;
+    Ok((byte & 1 << 4 != 0, scale, rest))
 }
 
 /// Writes `low` beside the number in one byte, or `whole` in the next byte if `low` doesn't fit.

@@ -6,35 +6,39 @@ mod bits;
 mod coding;
 mod form;
 mod gaps;
+mod scale;
 mod transform;
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 
 use bits::{BitReader, BitWriter};
 use form::{Form, PACKED, Packing};
-use transform::{Transform, common_step, unzigzag, zigzag};
+use scale::Scale;
+use transform::Parts;
 
 use crate::{DecodeError, Gap, Reading, wire};
 
 /// The bytes of readings, in the form that takes the fewest.
 #[must_use]
 pub fn encode(readings: &[Reading]) -> Vec<u8> {
-    let values: Vec<i64> = readings.iter().filter_map(|reading| reading.ok()).collect();
-    let (form, head, residuals) = choose(&values, readings);
-    let has_gaps = !matches!(form, Form::Missing(_)) && values.len() < readings.len();
     let mut out = Vec::new();
-    form::write(form, has_gaps, &mut out);
-    for number in head {
-        wire::put(&number, &mut out);
+    if let [Err(gap), rest @ ..] = readings {
+        if rest.iter().all(|reading| *reading == Err(*gap)) {
+            form::write(Form::Missing(gap.code()), Scale::ONE, false, &mut out);
+            return out;
+        }
     }
+    let values: Vec<i64> = readings.iter().filter_map(|reading| reading.ok()).collect();
+    let has_gaps = values.len() < readings.len();
+    let plan = Plan::best(&values);
+    plan.write_lead(has_gaps, &mut out);
     let mut bits = BitWriter::new(&mut out);
     if has_gaps {
         gaps::write(readings, &mut bits);
     }
-    if let Form::Packed(packing) = form {
-        packing
-            .coding
-            .write(&residuals, packing.parameter, &mut bits);
+    if let Form::Packed(packing) = plan.form {
+        let coding = packing.coding;
+        coding.write(&plan.parts.residuals, packing.parameter, &mut bits);
     }
     out
 }
@@ -45,146 +49,144 @@ pub fn encode(readings: &[Reading]) -> Vec<u8> {
 /// # Errors
 /// The part of the column that is wrong.
 pub fn decode(bytes: &[u8], count: u16) -> Result<Vec<Reading>, DecodeError> {
-    let (form, has_gaps, rest) = form::read(bytes)?;
+    let (lead, rest) = form::read(bytes)?;
     let rows = usize::from(count);
-    let (head, rest) = match form {
-        None => return Ok(alloc::vec![Err(Gap::UnknownForm); rows]),
-        Some(Form::Missing(reason)) if rest.is_empty() && !has_gaps => {
-            return Ok(alloc::vec![Err(Gap::from_code(reason)); rows]);
+    let (form, rest) = match lead.form {
+        None => return Ok(vec![Err(Gap::UnknownForm); rows]),
+        Some(Form::Missing(reason)) => {
+            return match rest {
+                [] => Ok(vec![Err(Gap::from_code(reason)); rows]),
+                rest => Err(DecodeError::Trailing(rest.len())),
+            };
         }
-        Some(Form::Missing(_)) => return Err(DecodeError::Trailing(rest.len())),
-        Some(Form::Constant(_)) => (Vec::new(), rest),
-        Some(Form::Packed(packing)) => read_head(packing.transform, rest)?,
+        Some(form) => (form, rest),
     };
+    let (head, rest) = read_head(form, rest)?;
     let mut bits = BitReader::new(rest);
-    let gaps = match has_gaps {
-        true => gaps::read(count, &mut bits).ok_or(DecodeError::Invalid("gaps of a column"))?,
-        false => alloc::vec![None; rows],
+    let gaps = match lead.has_gaps {
+        true => gaps::read(count, &mut bits).ok_or(DecodeError::Invalid("list of gaps"))?,
+        false => vec![None; rows],
     };
     let present = gaps.iter().filter(|gap| gap.is_none()).count();
-    let values = match form {
-        Some(Form::Packed(packing)) => unpack(packing, &head, present, &mut bits)?,
-        Some(Form::Constant(value)) => alloc::vec![value; present],
-        Some(Form::Missing(_)) | None => Vec::new(),
-    };
+    let units = read_units(form, &head, present, &mut bits)?;
     if !bits.is_at_end() {
-        return Err(DecodeError::Invalid("end of a column"));
+        return Err(DecodeError::Invalid("end of the column"));
     }
-    let mut values = values.into_iter();
+    let mut values = units.into_iter().map(|units| lead.scale.value(units));
     gaps.into_iter()
         .map(|gap| match gap {
             Some(gap) => Ok(Err(gap)),
             None => values
                 .next()
                 .map(Ok)
-                .ok_or(DecodeError::Invalid("length of a column")),
+                .ok_or(DecodeError::Invalid("number of values")),
         })
         .collect()
 }
 
-/// The shortest form of the values, with its head and residuals.
-fn choose(values: &[i64], readings: &[Reading]) -> (Form, Vec<i64>, Vec<u64>) {
-    if let (true, [Err(gap), rest @ ..]) = (values.is_empty(), readings) {
-        if rest.iter().all(|reading| *reading == Err(*gap)) {
-            return (Form::Missing(gap.code()), Vec::new(), Vec::new());
-        }
-    }
-    let first = values.first().copied().unwrap_or(0);
-    if values.iter().all(|value| *value == first) {
-        return (Form::Constant(first), Vec::new(), Vec::new());
-    }
-    let (_, packing, head, residuals) = PACKED
-        .iter()
-        .flat_map(|(_, transform, coding)| {
-            let parts = transform.split(values);
-            let step = transform.step(&parts.rest);
-            let steps = if step > 1 { &[1, step][..] } else { &[1][..] };
-            let mut found: Vec<_> = Vec::new();
-            for &step in steps {
-                let residuals = transform.residuals_of(&parts.rest, step);
-                let (parameter, cost) = coding.best(&residuals);
-                let packing = Packing {
-                    transform: *transform,
-                    coding: *coding,
-                    parameter,
-                    step,
-                };
-                let mut header = Vec::new();
-                form::write(Form::Packed(packing), false, &mut header);
-                for number in &parts.head {
-                    wire::put(number, &mut header);
-                }
-                let bits = header.len() as u64 * 8 + cost;
-                found.push((bits, packing, parts.head.clone(), residuals));
-            }
-            found
-        })
-        .min_by_key(|(bits, ..)| *bits)
-        .expect("there are packed forms");
-    (Form::Packed(packing), head, residuals)
+/// How values are going to be written.
+struct Plan {
+    form: Form,
+    scale: Scale,
+    parts: Parts,
 }
 
-fn read_head(transform: Transform, bytes: &[u8]) -> Result<(Vec<i64>, &[u8]), DecodeError> {
-    let mut head = Vec::with_capacity(transform.heads());
+impl Plan {
+    /// The shortest.
+    fn best(values: &[i64]) -> Self {
+        let mut best: Option<(u64, Self)> = None;
+        for scale in Scale::candidates(values) {
+            let units = scale.units(values);
+            for plan in Self::of_units(&units, scale) {
+                if best.as_ref().is_none_or(|(bits, _)| plan.0 < *bits) {
+                    best = Some(plan);
+                }
+            }
+        }
+        best.map(|(_, plan)| plan)
+            .expect("a scale of one always fits, and each scale has a plan")
+    }
+
+    /// Every plan for the units of a scale, with the bits that it takes.
+    fn of_units(units: &[i64], scale: Scale) -> impl Iterator<Item = (u64, Self)> {
+        let first = units.first().copied().unwrap_or(0);
+        let constant = units.iter().all(|each| *each == first).then(|| Self {
+            form: Form::Constant(first),
+            scale,
+            parts: Parts::default(),
+        });
+        let forms = if constant.is_some() {
+            &[][..]
+        } else {
+            &PACKED[..]
+        };
+        let constant = constant.map(|plan| (plan.lead_bits(), plan));
+        let packed = forms.iter().map(move |(_, transform, coding)| {
+            let parts = transform.split(units);
+            let (parameter, bits) = coding.best(&parts.residuals);
+            let packing = Packing {
+                transform: *transform,
+                coding: *coding,
+                parameter,
+            };
+            let form = Form::Packed(packing);
+            let plan = Self { form, scale, parts };
+            (plan.lead_bits() + bits, plan)
+        });
+        constant.into_iter().chain(packed)
+    }
+
+    fn write_lead(&self, has_gaps: bool, out: &mut Vec<u8>) {
+        form::write(self.form, self.scale, has_gaps, out);
+        for number in &self.parts.head {
+            wire::put(number, out);
+        }
+    }
+
+    fn lead_bits(&self) -> u64 {
+        let mut lead = Vec::new();
+        self.write_lead(false, &mut lead);
+        lead.len() as u64 * 8
+    }
+}
+
+fn read_head(form: Form, bytes: &[u8]) -> Result<(Vec<i64>, &[u8]), DecodeError> {
+    let count = match form {
+        Form::Packed(packing) => packing.transform.heads(),
+        Form::Missing(_) | Form::Constant(_) => 0,
+    };
+    let mut head = Vec::with_capacity(count);
     let mut rest = bytes;
-    for _ in 0..transform.heads() {
-        let (number, after) = wire::take(rest, "head of a column")?;
+    for _ in 0..count {
+        let (number, after) = wire::take(rest, "first numbers of the column")?;
         head.push(number);
         rest = after;
     }
     Ok((head, rest))
 }
 
-fn unpack(
-    packing: Packing,
+fn read_units(
+    form: Form,
     head: &[i64],
-    values: usize,
+    count: usize,
     bits: &mut BitReader<'_>,
 ) -> Result<Vec<i64>, DecodeError> {
-    let transform = packing.transform;
-    let residuals = packing
-        .coding
-        .read(transform.residuals(values), packing.parameter, bits)
-        .ok_or(DecodeError::Invalid("residuals of a column"))?;
-    let rest: Vec<i64> = residuals
-        .into_iter()
-        .map(|code| transform.grown(code, packing.step))
-        .collect();
-    Ok(transform.join(head, &rest))
-}
-
-impl Transform {
-    /// The step that is common to all of the rest (0 or 1: none).
-    fn step(self, rest: &[i64]) -> u64 {
-        let step = if self.is_signed() {
-            common_step(rest.iter().map(|number| number.unsigned_abs()))
-        } else {
-            common_step(rest.iter().map(|number| *number as u64))
-        };
-        if step > i64::MAX as u64 { 1 } else { step }
-    }
-
-    fn residuals_of(self, rest: &[i64], step: u64) -> Vec<u64> {
-        rest.iter()
-            .map(|number| match self.is_signed() {
-                true => zigzag(number / step as i64),
-                false => *number as u64 / step,
-            })
-            .collect()
-    }
-
-    fn grown(self, code: u64, step: u64) -> i64 {
-        match self.is_signed() {
-            true => unzigzag(code).wrapping_mul(step as i64),
-            false => code.wrapping_mul(step) as i64,
+    match form {
+        Form::Missing(_) => Ok(Vec::new()),
+        Form::Constant(units) => Ok(vec![units; count]),
+        Form::Packed(packing) => {
+            let transform = packing.transform;
+            packing
+                .coding
+                .read(transform.residuals(count), packing.parameter, bits)
+                .map(|residuals| transform.join(head, &residuals))
+                .ok_or(DecodeError::Invalid("residuals of the column"))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
-
     use proptest::prelude::*;
 
     use super::*;

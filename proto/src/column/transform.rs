@@ -15,12 +15,12 @@ pub(super) enum Transform {
 }
 
 /// What a transform makes of values.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Parts {
     /// Numbers from which the values start, as many as [`Transform::heads`] says.
     pub(super) head: Vec<i64>,
-    /// The rest, before any common step is taken out.
-    pub(super) rest: Vec<i64>,
+    /// One for each of the other values.
+    pub(super) residuals: Vec<u64>,
 }
 
 impl Transform {
@@ -41,76 +41,53 @@ impl Transform {
         })
     }
 
-    /// Whether residuals have a sign, which the zigzag map then folds into the lowest bit.
-    pub(super) fn is_signed(self) -> bool {
-        matches!(self, Self::Deltas | Self::Bends)
-    }
-
     /// Takes at least two values apart.
     pub(super) fn split(self, values: &[i64]) -> Parts {
         let first = values.first().copied().unwrap_or(0);
         let deltas = differences(values);
-        match self {
+        let (head, residuals) = match self {
             Self::Values => {
-                let (base, rest) = above_least(values);
-                Parts {
-                    head: Vec::from([base]),
-                    rest,
-                }
+                let (base, heights) = above(values);
+                (Vec::from([base]), heights)
             }
-            Self::Deltas => Parts {
-                head: Vec::from([first]),
-                rest: deltas,
-            },
+            Self::Deltas => (Vec::from([first]), zigzags(&deltas)),
             Self::Rises => {
-                let (base, rest) = above_least(&deltas);
-                Parts {
-                    head: Vec::from([first, base]),
-                    rest,
-                }
+                let (base, heights) = above(&deltas);
+                (Vec::from([first, base]), heights)
             }
-            Self::Bends => Parts {
-                head: Vec::from([first, deltas.first().copied().unwrap_or(0)]),
-                rest: differences(&deltas),
-            },
-        }
+            Self::Bends => {
+                let slope = deltas.first().copied().unwrap_or(0);
+                (Vec::from([first, slope]), zigzags(&differences(&deltas)))
+            }
+        };
+        Parts { head, residuals }
     }
 
     /// Puts values together again.
-    pub(super) fn join(self, head: &[i64], rest: &[i64]) -> Vec<i64> {
+    pub(super) fn join(self, head: &[i64], residuals: &[u64]) -> Vec<i64> {
         let head = |at: usize| head.get(at).copied().unwrap_or(0);
-        let raised = |base: i64| rest.iter().map(move |height| base.wrapping_add(*height));
+        let raised = |base: i64| {
+            let heights = residuals.iter();
+            heights.map(move |height| base.wrapping_add(*height as i64))
+        };
+        let signed = || residuals.iter().map(|code| unzigzag(*code));
         match self {
             Self::Values => raised(head(0)).collect(),
-            Self::Deltas => sums(head(0), rest.iter().copied()),
+            Self::Deltas => sums(head(0), signed()),
             Self::Rises => sums(head(0), raised(head(1))),
-            Self::Bends => sums(head(0), sums(head(1), rest.iter().copied())),
+            Self::Bends => sums(head(0), sums(head(1), signed())),
         }
     }
 }
 
 /// A signed number as an unsigned one, small when it is near 0: 0, -1, 1, -2 become 0, 1, 2, 3.
-pub(super) fn zigzag(number: i64) -> u64 {
+fn zigzag(number: i64) -> u64 {
     ((number << 1) ^ (number >> 63)) as u64
 }
 
 /// The inverse of [`zigzag`].
-pub(super) fn unzigzag(code: u64) -> i64 {
+fn unzigzag(code: u64) -> i64 {
     (code >> 1) as i64 ^ -((code & 1) as i64)
-}
-
-/// The greatest common divisor of all numbers' amounts (0 when all are 0).
-pub(super) fn common_step(amounts: impl Iterator<Item = u64>) -> u64 {
-    let mut step = 0;
-    for mut amount in amounts {
-        while amount != 0 {
-            (step, amount) = (amount, step % amount);
-        }
-        if step == 1 {
-            break;
-        }
-    }
-    step
 }
 
 fn differences(values: &[i64]) -> Vec<i64> {
@@ -120,10 +97,15 @@ fn differences(values: &[i64]) -> Vec<i64> {
         .collect()
 }
 
-fn above_least(values: &[i64]) -> (i64, Vec<i64>) {
+/// The least of the values, and how far each is above it.
+fn above(values: &[i64]) -> (i64, Vec<u64>) {
     let least = values.iter().copied().min().unwrap_or(0);
-    let heights = values.iter().map(|value| value.wrapping_sub(least));
+    let heights = values.iter().map(|value| value.abs_diff(least));
     (least, heights.collect())
+}
+
+fn zigzags(numbers: &[i64]) -> Vec<u64> {
+    numbers.iter().map(|number| zigzag(*number)).collect()
 }
 
 /// `first`, and what it becomes after each of the differences.
