@@ -87,10 +87,17 @@ impl<'a> BitReader<'a> {
         Some(limit)
     }
 
-    /// A number in Elias' gamma code, of at most 32 bits.
+    /// A number in Elias' gamma code.
     pub(super) fn take_gamma(&mut self) -> Option<u64> {
-        let width = self.take_unary(32)?;
-        Some((1 << width) | self.take(width)?)
+        let width = self.take_unary(u64::BITS)?;
+        let high = 1u64.checked_shl(width)?;
+        Some(high | self.take(width)?)
+    }
+
+    /// The length of a run from 0 to `limit`, which stands in gamma code plus one.
+    pub(super) fn take_run(&mut self, limit: usize) -> Option<usize> {
+        let run = usize::try_from(self.take_gamma()? - 1).ok()?;
+        (run <= limit).then_some(run)
     }
 
     /// Whether only zero bits of the last byte are left.

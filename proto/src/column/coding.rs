@@ -10,6 +10,10 @@ pub(super) enum Coding {
     Fixed,
     /// The high part of a number in ones and a zero, then its low bits.
     Rice,
+    /// The high part of a number, plus one, in gamma code, then its low bits: for long tails.
+    Exp,
+    /// Seven bits at a time, the lowest first, each group after a bit that is 1 when more follow. The parameter is 0.
+    Varint,
     /// How many zeros come before the next other number, in gamma code; then that number less one, in Rice code.
     Sparse,
 }
@@ -24,10 +28,14 @@ impl Coding {
     pub(super) fn best(self, numbers: &[u64]) -> (u32, u64) {
         let all = numbers.iter().fold(0, |all, number| all | number);
         let widest = 64 - all.leading_zeros();
-        if self == Self::Fixed {
-            return (widest, u64::from(widest) * numbers.len() as u64);
-        }
-        (0..widest.max(1))
+        let parameters = match self {
+            Self::Fixed => widest..widest + 1,
+            Self::Varint => 0..1,
+            // Invariant: one can be added to the high part of a number.
+            Self::Exp => widest / 64..widest.max(1),
+            Self::Rice | Self::Sparse => 0..widest.max(1),
+        };
+        parameters
             .map(|parameter| (parameter, self.cost(numbers, parameter)))
             .min_by_key(|(_, cost)| *cost)
             .unwrap_or((0, 0))
@@ -40,6 +48,11 @@ impl Coding {
             Self::Rice => numbers
                 .iter()
                 .map(|number| rice_bits(*number, parameter))
+                .sum(),
+            Self::Varint => numbers.iter().map(|number| varint_bits(*number)).sum(),
+            Self::Exp => numbers
+                .iter()
+                .map(|number| exp_bits(*number, parameter))
                 .sum(),
             Self::Sparse => {
                 let mut bits = 0;
@@ -66,6 +79,12 @@ impl Coding {
             Self::Rice => numbers
                 .iter()
                 .for_each(|number| write_rice(*number, parameter, bits)),
+            Self::Varint => numbers
+                .iter()
+                .for_each(|number| write_varint(*number, bits)),
+            Self::Exp => numbers
+                .iter()
+                .for_each(|number| write_exp(*number, parameter, bits)),
             Self::Sparse => write_sparse(numbers, parameter, bits),
         }
     }
@@ -80,6 +99,8 @@ impl Coding {
         match self {
             Self::Fixed => (0..count).map(|_| bits.take(parameter)).collect(),
             Self::Rice => (0..count).map(|_| read_rice(parameter, bits)).collect(),
+            Self::Varint => (0..count).map(|_| read_varint(bits)).collect(),
+            Self::Exp => (0..count).map(|_| read_exp(parameter, bits)).collect(),
             Self::Sparse => read_sparse(count, parameter, bits),
         }
     }
@@ -118,6 +139,45 @@ fn read_rice(parameter: u32, bits: &mut BitReader<'_>) -> Option<u64> {
     }
 }
 
+fn exp_bits(number: u64, parameter: u32) -> u64 {
+    gamma_bits((number >> parameter) + 1) + u64::from(parameter)
+}
+
+fn write_exp(number: u64, parameter: u32, bits: &mut BitWriter<'_>) {
+    bits.put_gamma((number >> parameter) + 1);
+    bits.put(number, parameter);
+}
+
+fn read_exp(parameter: u32, bits: &mut BitReader<'_>) -> Option<u64> {
+    let high = bits.take_gamma()? - 1;
+    Some(high.checked_shl(parameter).unwrap_or(0) | bits.take(parameter)?)
+}
+
+fn varint_bits(number: u64) -> u64 {
+    u64::from(width(number).div_ceil(7) * 8)
+}
+
+fn write_varint(number: u64, bits: &mut BitWriter<'_>) {
+    let mut left = number;
+    while left >= 0x80 {
+        bits.put(left & 0x7f | 0x80, 8);
+        left >>= 7;
+    }
+    bits.put(left, 8);
+}
+
+fn read_varint(bits: &mut BitReader<'_>) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let group = bits.take(8)?;
+        number |= (group & 0x7f) << shift;
+        if group < 0x80 {
+            return Some(number);
+        }
+    }
+    None
+}
+
 fn write_sparse(numbers: &[u64], parameter: u32, bits: &mut BitWriter<'_>) {
     let mut zeros = 0;
     for number in numbers {
@@ -137,10 +197,7 @@ fn write_sparse(numbers: &[u64], parameter: u32, bits: &mut BitWriter<'_>) {
 fn read_sparse(count: usize, parameter: u32, bits: &mut BitReader<'_>) -> Option<Vec<u64>> {
     let mut numbers = Vec::with_capacity(count);
     while numbers.len() < count {
-        let zeros = bits.take_gamma()? as usize - 1;
-        if zeros > count - numbers.len() {
-            return None;
-        }
+        let zeros = bits.take_run(count - numbers.len())?;
         numbers.resize(numbers.len() + zeros, 0);
         if numbers.len() < count {
             numbers.push(read_rice(parameter, bits)?.wrapping_add(1));

@@ -24,26 +24,33 @@ pub(super) struct Packing {
     pub(super) parameter: u32,
 }
 
-/// Every packed form by its number. Those up to [`LAST_SHORT`] share a byte with their parameter.
-pub(super) const PACKED: [(u8, Transform, Coding); 9] = [
+/// Every packed form by its number, which is the high half of its tag. 0 is for what has no parameter, 13 is free, 14
+/// and 15 are prefixes. A number is never used again for another form.
+pub(super) const PACKED: [(u8, Transform, Coding); 12] = [
     (1, Transform::Values, Coding::Fixed),
     (2, Transform::Values, Coding::Rice),
-    (3, Transform::Rises, Coding::Fixed),
-    (4, Transform::Deltas, Coding::Rice),
-    (5, Transform::Rises, Coding::Rice),
-    (6, Transform::Deltas, Coding::Sparse),
-    (8, Transform::Bends, Coding::Rice),
-    (9, Transform::Values, Coding::Sparse),
-    (10, Transform::Rises, Coding::Sparse),
+    (3, Transform::Values, Coding::Exp),
+    (4, Transform::Values, Coding::Sparse),
+    (5, Transform::Deltas, Coding::Rice),
+    (6, Transform::Deltas, Coding::Exp),
+    (7, Transform::Deltas, Coding::Sparse),
+    (8, Transform::Rises, Coding::Fixed),
+    (9, Transform::Rises, Coding::Exp),
+    (10, Transform::Deltas, Coding::Varint),
+    (11, Transform::Bends, Coding::Rice),
+    (12, Transform::Centred, Coding::Exp),
 ];
 
-const ALL_ZERO: u8 = 0;
-const CONSTANT: u8 = 1;
-const MISSING: u8 = 16;
-const LAST_SHORT: u8 = 6;
-const PREFIX: u8 = 7;
-/// A parameter, or a reason less [`MISSING`], that stands in the byte after the tag.
-const NEXT_BYTE: u8 = 31;
+/// Tags without a parameter.
+const ALL_ZERO: u8 = 0x00;
+const CONSTANT: u8 = 0x01;
+/// The first of those that name a reason.
+const MISSING: u8 = 0x03;
+/// A reason or a parameter that stands in the next byte.
+const NEXT_BYTE: u8 = 0x0f;
+/// The high half of a prefix without and with gaps; its low half is the scale.
+const PREFIX: u8 = 0xe0;
+const PREFIX_WITH_GAPS: u8 = 0xf0;
 
 /// What stands before the numbers and bits of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,27 +62,23 @@ pub(super) struct Lead {
     pub(super) form: Option<Form>,
 }
 
-/// Appends prefix and tag of a form, and its constant. Heads and bits follow after it.
+/// Appends prefix and tag of a form, and its constant. First numbers and bits follow after it.
 pub(super) fn write(form: Form, scale: Scale, has_gaps: bool, out: &mut Vec<u8>) {
     if has_gaps || scale != Scale::ONE {
-        out.push(PREFIX << 5 | u8::from(has_gaps) << 4 | scale.code());
+        let prefix = if has_gaps { PREFIX_WITH_GAPS } else { PREFIX };
+        out.push(prefix | scale.code());
         scale.write(out);
     }
     match form {
-        Form::Missing(reason) => write_small(0, MISSING.saturating_add(reason), reason, out),
+        Form::Missing(reason) => write_small(0, reason.saturating_add(MISSING), reason, out),
         Form::Constant(0) => out.push(ALL_ZERO),
-        Form::Constant(value) => {
+        Form::Constant(units) => {
             out.push(CONSTANT);
-            wire::put(&value, out);
+            wire::put(&units, out);
         }
         Form::Packed(packing) => {
-            let number = packing.number();
             let parameter = packing.parameter as u8;
-            if number <= LAST_SHORT {
-                write_small(number << 5, parameter, parameter, out);
-            } else {
-                out.extend([number, parameter]);
-            }
+            write_small(packing.number() << 4, parameter, parameter, out);
         }
     }
 }
@@ -84,43 +87,45 @@ pub(super) fn write(form: Form, scale: Scale, has_gaps: bool, out: &mut Vec<u8>)
 pub(super) fn read(bytes: &[u8]) -> Result<(Lead, &[u8]), DecodeError> {
     let (has_gaps, scale, rest) = read_prefix(bytes)?;
     let (tag, rest) = next(rest)?;
-    let (number, low) = (tag >> 5, tag & NEXT_BYTE);
-    let (form, rest) = match (number, low) {
-        (0, ALL_ZERO) => (Some(Form::Constant(0)), rest),
-        (0, CONSTANT) => {
-            let (value, rest) = wire::take(rest, "constant of a column")?;
-            (Some(Form::Constant(value)), rest)
-        }
-        (0, MISSING..) => {
-            let (reason, rest) = read_small(low, rest)?;
-            let reason = if low == NEXT_BYTE {
-                reason
-            } else {
-                reason - MISSING
-            };
-            (Some(Form::Missing(reason)), rest)
-        }
-        (0, long) => match packed(long) {
-            None => (None, rest),
-            Some(found) => {
-                let (parameter, rest) = next(rest)?;
-                (Some(packing(found, parameter)?), rest)
-            }
-        },
-        (short, low) => match packed(short) {
-            None => (None, rest),
-            Some(found) => {
-                let (parameter, rest) = read_small(low, rest)?;
-                (Some(packing(found, parameter)?), rest)
-            }
-        },
-    };
+    let (form, rest) = read_form(tag, rest)?;
     let lead = Lead {
         has_gaps,
         scale,
         form,
     };
     Ok((lead, rest))
+}
+
+fn read_form(tag: u8, rest: &[u8]) -> Result<(Option<Form>, &[u8]), DecodeError> {
+    let low = tag & NEXT_BYTE;
+    match tag {
+        ALL_ZERO => Ok((Some(Form::Constant(0)), rest)),
+        CONSTANT => {
+            let (units, rest) = wire::take(rest, "constant of the column")?;
+            Ok((Some(Form::Constant(units)), rest))
+        }
+        MISSING..NEXT_BYTE => Ok((Some(Form::Missing(tag - MISSING)), rest)),
+        NEXT_BYTE => next(rest).map(|(reason, rest)| (Some(Form::Missing(reason)), rest)),
+        _ => {
+            let Some((_, transform, coding)) = PACKED.iter().find(|form| form.0 == tag >> 4) else {
+                return Ok((None, rest));
+            };
+            let (parameter, rest) = if low == NEXT_BYTE {
+                next(rest)?
+            } else {
+                (low, rest)
+            };
+            let packing = Packing {
+                transform: *transform,
+                coding: *coding,
+                parameter: u32::from(parameter),
+            };
+            if packing.parameter > MAX_PARAMETER {
+                return Err(DecodeError::Invalid("parameter of the column"));
+            }
+            Ok((Some(Form::Packed(packing)), rest))
+        }
+    }
 }
 
 impl Packing {
@@ -133,46 +138,21 @@ impl Packing {
     }
 }
 
-fn packed(number: u8) -> Option<(Transform, Coding)> {
-    PACKED
-        .iter()
-        .find(|(known, ..)| *known == number)
-        .map(|(_, transform, coding)| (*transform, *coding))
-}
-
-fn packing((transform, coding): (Transform, Coding), parameter: u8) -> Result<Form, DecodeError> {
-    if u32::from(parameter) > MAX_PARAMETER {
-        return Err(DecodeError::Invalid("parameter of a column"));
-    }
-    Ok(Form::Packed(Packing {
-        transform,
-        coding,
-        parameter: u32::from(parameter),
-    }))
-}
-
 fn read_prefix(bytes: &[u8]) -> Result<(bool, Scale, &[u8]), DecodeError> {
     let (byte, rest) = next(bytes)?;
-    if byte >> 5 != PREFIX {
+    if byte < PREFIX {
         return Ok((false, Scale::ONE, bytes));
     }
-    let (scale, rest) = Scale::read(byte & 0b1111, rest)?;
-    Ok((byte & 1 << 4 != 0, scale, rest))
+    let (scale, rest) = Scale::read(byte & 0x0f, rest)?;
+    Ok((byte >= PREFIX_WITH_GAPS, scale, rest))
 }
 
-/// Writes `low` beside the number in one byte, or `whole` in the next byte if `low` doesn't fit.
-fn write_small(number: u8, low: u8, whole: u8, out: &mut Vec<u8>) {
+/// Writes `low` beside the high half in one byte; if it doesn't fit, `whole` in the next.
+fn write_small(high: u8, low: u8, whole: u8, out: &mut Vec<u8>) {
     if low < NEXT_BYTE {
-        out.push(number | low);
+        out.push(high | low);
     } else {
-        out.extend([number | NEXT_BYTE, whole]);
-    }
-}
-
-fn read_small(low: u8, rest: &[u8]) -> Result<(u8, &[u8]), DecodeError> {
-    match low {
-        NEXT_BYTE => next(rest),
-        low => Ok((low, rest)),
+        out.extend([high | NEXT_BYTE, whole]);
     }
 }
 

@@ -35,24 +35,15 @@ pub(super) fn read(count: u16, bits: &mut BitReader<'_>) -> Option<Vec<Option<Ga
     let mut rows = Vec::with_capacity(count);
     let mut known = None;
     loop {
-        let present = bits.take_gamma()? as usize - 1;
-        extend(&mut rows, None, present, count)?;
+        let present = bits.take_run(count - rows.len())?;
+        rows.resize(rows.len() + present, None);
         if rows.len() == count {
             return Some(rows);
         }
-        let run = bits.take_gamma()? as usize;
+        let after_first = bits.take_run(count - rows.len() - 1)?;
         known = Some(read_reason(known, bits)?);
-        extend(&mut rows, known, run, count)?;
+        rows.resize(rows.len() + 1 + after_first, known);
     }
-}
-
-/// Appends a run; `None` if it goes past `count` rows.
-fn extend(rows: &mut Vec<Option<Gap>>, row: Option<Gap>, run: usize, count: usize) -> Option<()> {
-    if run > count - rows.len() {
-        return None;
-    }
-    rows.resize(rows.len() + run, row);
-    Some(())
 }
 
 fn write_reason(gap: Gap, known: Option<Gap>, bits: &mut BitWriter<'_>) {

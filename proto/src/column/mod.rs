@@ -201,6 +201,7 @@ mod tests {
             vec![Err(Gap::Absent)],
             vec![Err(Gap::Other(200)); 5],
             vec![Ok(i64::MIN), Ok(i64::MAX)],
+            vec![Ok(-2_147_483_651), Ok(-1)],
             vec![Ok(i64::MIN), Ok(0), Ok(i64::MIN), Ok(i64::MIN)],
             vec![Ok(i64::MAX), Ok(i64::MIN), Ok(-1), Ok(0), Ok(i64::MAX)],
             ramp(10).collect(),
@@ -225,6 +226,18 @@ mod tests {
         fn any_readings_come_back(readings in prop::collection::vec(any_reading(), 0..200)) {
             let bytes = encode(&readings);
             prop_assert_eq!(decode(&bytes, readings.len() as u16), Ok(readings));
+        }
+
+        #[test]
+        fn no_column_is_longer_than_varints(readings in prop::collection::vec(any_reading(), 1..200)) {
+            let values: Vec<i64> = readings.iter().filter_map(|reading| reading.ok()).collect();
+            let deltas = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+            let mut plain = vec![0];
+            for number in values.iter().copied().take(1).chain(deltas) {
+                wire::put(&number, &mut plain);
+            }
+            let values_only: Vec<Reading> = values.into_iter().map(Ok).collect();
+            prop_assert!(encode(&values_only).len() <= plain.len());
         }
 
         #[test]

@@ -144,8 +144,8 @@ mod tests {
             (&[7, 14, 21], &[0, EXPLICIT]),
             (&[1, 2], &[0]),
             (&[i64::MIN, i64::MAX], &[0]),
-            (&[i64::MIN, 0], &[0, 1]),
-            (&[], &[0]),
+            (&[i64::MIN, 0], &[0, 2]),
+            (&[], &[0, 11]),
         ] {
             let codes: Vec<u8> = Scale::candidates(values).map(Scale::code).collect();
             assert_eq!(codes, names, "{values:?}");

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 pub(super) enum Transform {
     /// Heights above the least value, which is the head.
     Values,
+    /// Distances from the median, signed. The head is the median.
+    Centred,
     /// Differences, signed. The head is the first value.
     Deltas,
     /// Differences above the least difference. The head is the first value and that difference.
@@ -27,7 +29,7 @@ impl Transform {
     /// How many numbers stand in the head.
     pub(super) fn heads(self) -> usize {
         match self {
-            Self::Values | Self::Deltas => 1,
+            Self::Values | Self::Centred | Self::Deltas => 1,
             Self::Rises | Self::Bends => 2,
         }
     }
@@ -35,7 +37,7 @@ impl Transform {
     /// How many residuals stand for `values` values.
     pub(super) fn residuals(self, values: usize) -> usize {
         values.saturating_sub(match self {
-            Self::Values => 0,
+            Self::Values | Self::Centred => 0,
             Self::Deltas | Self::Rises => 1,
             Self::Bends => 2,
         })
@@ -49,6 +51,11 @@ impl Transform {
             Self::Values => {
                 let (base, heights) = above(values);
                 (Vec::from([base]), heights)
+            }
+            Self::Centred => {
+                let median = median(values);
+                let distance = |value: &i64| zigzag(value.wrapping_sub(median));
+                (Vec::from([median]), values.iter().map(distance).collect())
             }
             Self::Deltas => (Vec::from([first]), zigzags(&deltas)),
             Self::Rises => {
@@ -73,6 +80,7 @@ impl Transform {
         let signed = || residuals.iter().map(|code| unzigzag(*code));
         match self {
             Self::Values => raised(head(0)).collect(),
+            Self::Centred => signed().map(|far| head(0).wrapping_add(far)).collect(),
             Self::Deltas => sums(head(0), signed()),
             Self::Rises => sums(head(0), raised(head(1))),
             Self::Bends => sums(head(0), sums(head(1), signed())),
@@ -95,6 +103,12 @@ fn differences(values: &[i64]) -> Vec<i64> {
         .windows(2)
         .map(|pair| pair[1].wrapping_sub(pair[0]))
         .collect()
+}
+
+fn median(values: &[i64]) -> i64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    sorted.get(values.len() / 2).copied().unwrap_or(0)
 }
 
 /// The least of the values, and how far each is above it.
