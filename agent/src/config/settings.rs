@@ -1,0 +1,260 @@
+//! What is valid to run with. Each part is built from its own keys.
+use std::{fs::File, path::PathBuf, time::Duration};
+
+use picket_proto::{DeviceId, batch::MAX_TICKS, topic::DEFAULT_ROOT};
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    broker::Broker,
+    entry::{Raw, Reader},
+    file::WrittenSensor,
+    sensor, text,
+};
+use crate::{
+    sampler::{NfsProbe, SamplerSettings},
+    telemetry::{AckMode, MAX_TEMPERATURE_LIMITS, MIN_SPOOL_BYTES},
+};
+
+/// Everything that an agent is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The device's id; `None` means the board's serial number.
+    pub id: Option<DeviceId>,
+    /// How to reach the broker.
+    pub link: LinkSettings,
+    /// What to read.
+    pub sampler: SamplerSettings,
+    /// When to speak, and until when to keep.
+    pub telemetry: TelemetryPart,
+    /// Where the spool is saved at an orderly stop.
+    pub state_dir: PathBuf,
+    /// Who may sign commands; without it the agent only observes.
+    pub allowed_signers: Option<PathBuf>,
+    /// Up to which level to log.
+    pub log: LevelFilter,
+}
+
+/// How to reach the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkSettings {
+    /// Where it is.
+    pub broker: Broker,
+    /// The first word of every topic.
+    pub topic_root: String,
+    /// 5 s to 1 h: an MQTT ping is sent this often.
+    pub keep_alive: Duration,
+    /// The first connect comes after a random part of this.
+    pub connect_spread: Duration,
+    /// The user name.
+    pub user: Option<String>,
+    /// The file with the password in its first line.
+    pub password_file: Option<PathBuf>,
+    /// Files for TLS.
+    pub tls: TlsFiles,
+}
+
+/// Files for TLS, all PEM.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsFiles {
+    /// Certificates of the authorities that may vouch for the broker; always there with `mqtts`.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate and key.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+/// The settings of telemetry that come from the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetryPart {
+    /// Time between ticks, in ms.
+    pub period_ms: u32,
+    /// Time between batches, in ms.
+    pub window_ms: u32,
+    /// Who must confirm a tick before it is forgotten.
+    pub ack: AckMode,
+    /// Memory for what is not confirmed, in bytes.
+    pub spool_bytes: usize,
+    /// Limits whose crossing is an event, in m°C.
+    pub temperature_limits: Vec<i32>,
+    /// How far below a limit it counts as left, in m°C.
+    pub hysteresis: i32,
+}
+
+/// Takes every key, in the order of the table.
+pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings {
+    let broker = reader.take("broker", |raw| raw.text()?.parse::<Broker>());
+    let id = reader.take_optional("id", |raw| {
+        raw.text()?
+            .parse()
+            .map_err(|_| "write 16 hex digits, like \"00000000a1b2c3d4\"".to_owned())
+    });
+    let topic_root = reader.take("topic_root", topic_root);
+    let allowed_signers = reader.take_optional("allowed_signers", readable);
+    let state_dir = reader.take("state_dir", absolute);
+    let telemetry = telemetry(reader);
+    let nfs_probe = reader.take("nfs_probe", nfs_probe);
+    let log = reader.take("log", level);
+    let link = link(reader, broker, topic_root);
+    Settings {
+        id,
+        link,
+        sampler: SamplerSettings {
+            nfs_probe,
+            sensors: sensor::build(reader, sensors),
+        },
+        telemetry,
+        state_dir,
+        allowed_signers,
+        log,
+    }
+}
+
+fn telemetry(reader: &mut Reader) -> TelemetryPart {
+    let ack = reader.take("ack", ack);
+    let period = reader.take("sample_every", |raw| text::duration_ms(raw, 100, 600_000));
+    let window = reader.take("window", |raw| text::duration_ms(raw, 100, 3_600_000));
+    if window < period || window / period > u64::from(MAX_TICKS) {
+        reader.blame(
+            "window",
+            format!("`window` holds {} ticks of `sample_every`; choose them so that it holds 1 to {MAX_TICKS}", window / period),
+        );
+    }
+    let ms = |ms: u64| u32::try_from(ms).expect("an hour of milliseconds fits 32 bits");
+    TelemetryPart {
+        period_ms: ms(period),
+        window_ms: ms(window),
+        ack,
+        spool_bytes: reader.take("spool", |raw| {
+            text::size(raw, MIN_SPOOL_BYTES, 16 * 1024 * 1024)
+        }),
+        temperature_limits: reader.take("temperature_limits", limits),
+        hysteresis: reader.take("temperature_hysteresis", |raw| match raw {
+            Raw::Integer(degrees @ 1..=20) => Ok(*degrees as i32 * 1_000),
+            _ => Err("write whole degrees Celsius from 1 to 20".to_owned()),
+        }),
+    }
+}
+
+fn link(reader: &mut Reader, broker: Broker, topic_root: String) -> LinkSettings {
+    let ms =
+        |raw: &Raw, least, most| text::duration_ms(raw, least, most).map(Duration::from_millis);
+    let connect_spread = reader.take("connect_spread", |raw| ms(raw, 0, 600_000));
+    let keep_alive = reader.take("keep_alive", |raw| ms(raw, 5_000, 3_600_000));
+    let user = reader.take_optional("user", |raw| text::word(raw, "-_.@:"));
+    let password_file = reader.take_optional("password_file", readable);
+    if password_file.is_some() && user.is_none() {
+        reader.blame(
+            "password_file",
+            "`password_file` without `user`; set user, because MQTT has no password alone"
+                .to_owned(),
+        );
+    }
+    LinkSettings {
+        tls: tls(reader, &broker),
+        broker,
+        topic_root,
+        keep_alive,
+        connect_spread,
+        user,
+        password_file,
+    }
+}
+
+fn tls(reader: &mut Reader, broker: &Broker) -> TlsFiles {
+    let ca = reader.take_optional("tls.ca", readable);
+    let certificate = reader.take_optional("tls.certificate", readable);
+    let key = reader.take_optional("tls.key", readable);
+    if broker.tls && ca.is_none() {
+        reader.blame(
+            "broker",
+            format!(
+                "`broker` = \"{broker}\" wants TLS, and nothing says whom to trust; set ca in [tls]"
+            ),
+        );
+    }
+    if certificate.is_some() != key.is_some() {
+        let (there, lacking) = if key.is_none() {
+            ("certificate", "key")
+        } else {
+            ("key", "certificate")
+        };
+        reader.blame(
+            &format!("tls.{there}"),
+            format!("`tls.{there}` without `tls.{lacking}`; set both or none"),
+        );
+    }
+    TlsFiles {
+        ca,
+        client: certificate.zip(key),
+    }
+}
+
+fn topic_root(raw: &Raw) -> Result<String, String> {
+    let root = text::word(raw, "-_./")?;
+    if root.split('/').any(str::is_empty) {
+        return Err(format!(
+            "a topic word is empty; write something like \"{DEFAULT_ROOT}\""
+        ));
+    }
+    Ok(root)
+}
+
+fn ack(raw: &Raw) -> Result<AckMode, String> {
+    let name = text::word(raw, "-_.").map_err(|why| {
+        format!("{why}: \"puback\", or the name of the collector whose acks count")
+    })?;
+    Ok(match name.as_str() {
+        "puback" => AckMode::Puback,
+        _ => AckMode::Collector(name),
+    })
+}
+
+fn limits(raw: &Raw) -> Result<Vec<i32>, String> {
+    let wrong = || {
+        format!(
+            "write at most {MAX_TEMPERATURE_LIMITS} whole degrees Celsius from -40 to 150, ascending, like [80, 85]"
+        )
+    };
+    let Raw::Integers(limits) = raw else {
+        return Err(wrong());
+    };
+    let ascending = limits.windows(2).all(|pair| pair[0] < pair[1]);
+    let in_range = limits.iter().all(|limit| (-40..=150).contains(limit));
+    if !ascending || !in_range || limits.len() > MAX_TEMPERATURE_LIMITS {
+        return Err(wrong());
+    }
+    Ok(limits.iter().map(|limit| *limit as i32 * 1_000).collect())
+}
+
+fn nfs_probe(raw: &Raw) -> Result<NfsProbe, String> {
+    match raw.text()? {
+        "auto" => Ok(NfsProbe::Auto),
+        "off" => Ok(NfsProbe::Off),
+        server => server.parse().map(NfsProbe::Server).map_err(|_| {
+            "write \"auto\", \"off\", or the server's address and port, like \"192.0.2.1:2049\""
+                .to_owned()
+        }),
+    }
+}
+
+fn level(raw: &Raw) -> Result<LevelFilter, String> {
+    raw.text()?.parse().map_err(|_| {
+        "write \"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"".to_owned()
+    })
+}
+
+fn absolute(raw: &Raw) -> Result<PathBuf, String> {
+    let path = PathBuf::from(raw.text()?);
+    match path.is_absolute() {
+        true => Ok(path),
+        false => Err("write an absolute path".to_owned()),
+    }
+}
+
+fn readable(raw: &Raw) -> Result<PathBuf, String> {
+    let path = PathBuf::from(raw.text()?);
+    match File::open(&path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_file() => Ok(path),
+        Ok(_) => Err("it is no file; name a file that picketd can read".to_owned()),
+        Err(error) => Err(format!("{error}; name a file that picketd can read")),
+    }
+}
