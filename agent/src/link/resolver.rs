@@ -1,0 +1,90 @@
+//! Resolves the broker's name in a thread of its own, because the C library may wait for ever; whoever asks waits for a
+//! deadline. It knows nothing of MQTT.
+use std::{
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::{sync::oneshot, time::timeout};
+
+/// How long to wait for an answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Enough for the C library's resolver and its modules.
+const STACK: usize = 256 * 1024;
+
+/// Asks for one name, at most one question at a time.
+#[derive(Debug, Default)]
+pub(super) struct Resolver {
+    busy: Arc<AtomicBool>,
+}
+
+impl Resolver {
+    /// The addresses; empty if there are none, or no answer came in time. An address as `host` needs no thread.
+    pub(super) async fn resolve(&self, host: &str, port: u16) -> Vec<SocketAddr> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return vec![(address, port).into()];
+        }
+        if self.busy.swap(true, Ordering::AcqRel) {
+            tracing::warn!(
+                "the resolver still hangs on {host}; trying the addresses known from before"
+            );
+            return Vec::new();
+        }
+        let (answer, asked) = oneshot::channel();
+        let name = host.to_owned();
+        let busy = self.busy.clone();
+        let thread = thread::Builder::new()
+            .name("resolver".to_owned())
+            .stack_size(STACK);
+        let spawned = thread.spawn(move || {
+            let found = (name.as_str(), port)
+                .to_socket_addrs()
+                .map(Iterator::collect);
+            busy.store(false, Ordering::Release);
+            // Nobody waits any more if the deadline has passed.
+            let _ = answer.send(found);
+        });
+        if let Err(error) = spawned {
+            self.busy.store(false, Ordering::Release);
+            tracing::warn!("can't start the resolver's thread: {error}");
+            return Vec::new();
+        }
+        match timeout(DEADLINE, asked).await {
+            Ok(Ok(Ok(found))) => found,
+            Ok(Ok(Err(error))) => {
+                tracing::warn!("can't resolve {host}: {error}");
+                Vec::new()
+            }
+            _ => {
+                tracing::warn!(
+                    "no answer for the name {host} within {} s",
+                    DEADLINE.as_secs()
+                );
+                Vec::new()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_is_its_own_answer_and_a_hanging_resolver_is_not_asked_twice() {
+        let resolver = Resolver::default();
+        assert_eq!(
+            resolver.resolve("::1", 1883).await,
+            ["[::1]:1883".parse().unwrap()]
+        );
+        let found = resolver.resolve("localhost", 1883).await;
+        assert!(found.iter().all(|address| address.ip().is_loopback()) && !found.is_empty());
+        resolver.busy.store(true, Ordering::Release);
+        assert!(resolver.resolve("localhost", 1883).await.is_empty());
+    }
+}
