@@ -1,6 +1,8 @@
 //! The commands of picketd, one file each: its arguments and what it does with them. `main` only chooses among them.
 
+pub mod check;
 pub mod failure;
 pub mod metrics;
 mod readings;
+pub mod run;
 pub mod sample;

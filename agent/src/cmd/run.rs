@@ -1,0 +1,31 @@
+//! `picketd run`: the daemon.
+//!
+//! Exit codes: 0 after an orderly stop, 1 it can't run (another one runs, no run directory, an unreadable key), 2 the
+//! configuration isn't valid or the root is no machine.
+use std::path::PathBuf;
+
+use super::failure::Failure;
+use crate::{config, log::chain, run, world::World};
+
+/// What `picketd run` takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The configuration's file
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    pub config: PathBuf,
+    /// The machine's root; any other than / is a tree that stands for a machine, and nothing outside of it is touched
+    /// but the configuration, the state directory and the network
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// [`Failure::Usage`] for what a configuration can mend, [`Failure::Failed`] for the rest.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let world = World::new(&args.root);
+    world.check().map_err(Failure::usage)?;
+    let loaded = config::load(&args.config, &world).map_err(Failure::usage)?;
+    run::run(&world, &args.config, loaded).map_err(|error| Failure::Failed(chain(&error)))
+}

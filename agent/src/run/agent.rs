@@ -1,0 +1,195 @@
+//! What the agent does at each event: it joins sampler, telemetry, link, run directory and service manager. It waits for
+//! nothing.
+use std::path::PathBuf;
+
+use picket_proto::{Ack, Channel, Status, frame};
+
+use super::spool_file;
+use crate::{
+    clock::{self, Slot},
+    link::{Link, LinkEvent, Publish},
+    log::chain,
+    notify::{Notifier, Word},
+    runtime_state::{Progress, RuntimeState},
+    sampler::Sampler,
+    telemetry::{Action, Input, Telemetry},
+};
+
+/// What an agent is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Reads the machine.
+    pub sampler: Sampler,
+    /// Decides.
+    pub telemetry: Telemetry,
+    /// The run directory.
+    pub state: RuntimeState,
+    /// What the agent says of itself.
+    pub status: Status,
+    /// Where the spool is saved at the stop.
+    pub state_dir: PathBuf,
+    /// The service manager.
+    pub notifier: Notifier,
+    /// The configuration's file, for the reload.
+    pub config: super::start::Source,
+    /// The last connection's number.
+    pub connection: u32,
+}
+
+/// A running agent.
+#[derive(Debug)]
+pub struct Agent {
+    parts: Parts,
+    /// The run directory could not be written; said once.
+    state_failed: bool,
+}
+
+impl Agent {
+    /// An agent that has not ticked yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            state_failed: false,
+        }
+    }
+
+    /// When telemetry wants to be asked again, CLOCK_BOOTTIME in ms.
+    #[must_use]
+    pub fn deadline(&self) -> Option<u64> {
+        self.parts.telemetry.deadline()
+    }
+
+    pub(super) fn tick(&mut self, slot: Slot, link: &mut impl Link) {
+        let sample = self.parts.sampler.sample(slot.boottime_ms);
+        let input = Input::Tick {
+            boottime_ms: slot.boottime_ms,
+            missed: slot.missed,
+            wall: clock::wall(),
+            sample,
+        };
+        self.tell(input, link);
+        self.keep_progress();
+        self.parts.notifier.say(&Word::Watchdog);
+    }
+
+    pub(super) fn deadline_came(&mut self, link: &mut impl Link) {
+        self.tell(Input::Deadline, link);
+    }
+
+    pub(super) fn link(&mut self, event: LinkEvent, link: &mut impl Link) {
+        match event {
+            LinkEvent::Connecting { connection } => {
+                self.parts.connection = connection;
+                self.keep_progress();
+            }
+            LinkEvent::Connected { connection } => {
+                tracing::info!(connection, "connected to the broker");
+                self.parts
+                    .notifier
+                    .say(&Word::Status("connected to the broker".to_owned()));
+                self.announce(link);
+                self.tell(Input::Connected, link);
+            }
+            LinkEvent::Disconnected { cause } => {
+                let status = format!("not connected to the broker: {cause}");
+                self.parts.notifier.say(&Word::Status(status));
+                self.tell(Input::Disconnected, link);
+            }
+            LinkEvent::Delivered(delivery) => self.tell(Input::Delivered(delivery), link),
+            LinkEvent::OversizedPacket { active } => {
+                tracing::warn!(
+                    active,
+                    "the broker sends a packet that is too large: commands are off for ten minutes"
+                );
+                self.tell(Input::OversizedPacket { active }, link);
+            }
+            LinkEvent::Message {
+                channel, payload, ..
+            } => self.message(channel, &payload, link),
+            LinkEvent::Stopped => {}
+        }
+    }
+
+    pub(super) fn reload(&mut self) {
+        self.parts.config.reload();
+    }
+
+    pub(super) fn stop(&mut self, link: &mut impl Link) {
+        tracing::info!("stopping");
+        self.parts.notifier.say(&Word::Stopping);
+        self.tell(Input::Stop, link);
+        link.stop();
+    }
+
+    /// The last act: what is not confirmed goes to the state directory, once.
+    pub(super) fn save(&self) {
+        let image = self.parts.telemetry.save();
+        if let Err(error) = spool_file::save(&self.parts.state_dir, &image) {
+            let directory = self.parts.state_dir.display();
+            tracing::warn!(
+                "can't save the spool in {directory}: {error}; what is not confirmed is lost"
+            );
+        }
+        self.write_progress();
+    }
+
+    fn message(&mut self, channel: Channel, payload: &[u8], link: &mut impl Link) {
+        if channel != Channel::Ack {
+            // Without signers the agent only observes.
+            return tracing::debug!(%channel, "a message is dropped: this agent only observes");
+        }
+        match frame::decode::<Ack>(payload) {
+            Ok(ack) => self.tell(Input::Acked(ack), link),
+            Err(error) => tracing::warn!("an ack can't be read: {error}"),
+        }
+    }
+
+    fn announce(&mut self, link: &mut impl Link) {
+        self.parts.status.boottime_ms = Some(clock::boottime_ms());
+        link.publish(Publish {
+            delivery: None,
+            channel: Channel::Status,
+            payload: frame::encode(&self.parts.status),
+            retained: true,
+        });
+    }
+
+    fn tell(&mut self, input: Input, link: &mut impl Link) {
+        for action in self.parts.telemetry.handle(input, clock::boottime_ms()) {
+            let Action::Publish {
+                delivery,
+                channel,
+                payload,
+            } = action;
+            link.publish(Publish {
+                delivery: Some(delivery),
+                channel,
+                payload,
+                retained: false,
+            });
+        }
+    }
+
+    fn keep_progress(&mut self) {
+        let failed = !self.write_progress();
+        if failed && !self.state_failed {
+            tracing::error!(
+                "can't write the run directory: after a restart in this boot, ticks are numbered again"
+            );
+        }
+        self.state_failed = failed;
+    }
+
+    fn write_progress(&self) -> bool {
+        let progress = Progress {
+            resume: self.parts.telemetry.progress(),
+            connection: self.parts.connection,
+        };
+        self.parts
+            .state
+            .write(&progress)
+            .inspect_err(|error| tracing::debug!("{}", chain(error)))
+            .is_ok()
+    }
+}

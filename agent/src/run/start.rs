@@ -1,0 +1,228 @@
+//! How an agent comes up: from its configuration to the running loop. Each step says what it tried when it fails.
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use picket_proto::{BootId, Status, metric, status::Sensor};
+
+use super::{Agent, Parts, Waits, serve, spool_file};
+use crate::{
+    config::{self, Effective, Loaded, Settings},
+    device_id,
+    inventory::Inventory,
+    link::{Access, AccessError, Identity, MqttLink},
+    log,
+    notify::{Notifier, Word},
+    runtime_state::{RuntimeError, RuntimeState, checksum},
+    sampler::Sampler,
+    telemetry::{Telemetry, TelemetrySettings},
+    world::World,
+};
+
+/// tokio's threads for blocking work: only numeric addresses are looked up there.
+const BLOCKING_STACK: usize = 256 * 1024;
+
+/// Why an agent didn't come up, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The machine doesn't say which one it is.
+    #[error(transparent)]
+    Device(#[from] device_id::Error),
+    /// The run directory can't be used.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// A secret or a certificate can't be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The kernel doesn't give what the loop waits with.
+    #[error("the loop can't wait for ticks, signals and the network")]
+    Wait(#[source] io::Error),
+}
+
+/// Where the configuration came from, for a reload.
+#[derive(Debug)]
+pub struct Source {
+    /// Its file.
+    pub path: PathBuf,
+    /// The machine, for the kernel command line.
+    pub world: World,
+    /// What is in force.
+    pub effective: Vec<Effective>,
+}
+
+/// Runs the agent until it is told to stop.
+///
+/// # Errors
+/// What keeps it from coming up, or that its timer failed.
+pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError> {
+    log::start(loaded.settings.log, world);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}; the file's value holds");
+    }
+    let identity = Identity {
+        device: device_id::device_id(world, loaded.settings.id)?,
+        boot: device_id::boot_id(world)?,
+    };
+    let access = Access::load(&loaded.settings.link)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_stack_size(BLOCKING_STACK)
+        .build()
+        .map_err(StartError::Wait)?;
+    let settings = loaded.settings.clone();
+    let parts = parts(world, path, loaded, identity)?;
+    runtime.block_on(async {
+        let period_ms = u64::from(settings.telemetry.period_ms);
+        let link = MqttLink::start(settings.link, access, identity, parts.connection);
+        let waits = Waits::new(link, period_ms).map_err(StartError::Wait)?;
+        parts.notifier.say(&Word::Ready);
+        serve(Agent::new(parts), waits)
+            .await
+            .map_err(StartError::Wait)
+    })
+}
+
+fn parts(
+    world: &World,
+    path: &Path,
+    loaded: Loaded,
+    identity: Identity,
+) -> Result<Parts, StartError> {
+    let settings = &loaded.settings;
+    let (state, progress) = RuntimeState::open(&world.run_dir(), identity.boot)?;
+    let saved = saved_spool(&settings.state_dir);
+    let telemetry = Telemetry::new(
+        telemetry_settings(settings, identity),
+        progress.resume,
+        saved.as_deref(),
+    );
+    if let Some(error) = telemetry.image_error() {
+        tracing::warn!("the saved spool is not used: {error:?}");
+    }
+    tracing::info!(device = %identity.device, boot = %identity.boot, tick = progress.resume.next_tick, "picketd {} starts", env!("CARGO_PKG_VERSION"));
+    Ok(Parts {
+        sampler: Sampler::new(world, &settings.sampler),
+        telemetry,
+        state,
+        status: status(world, &loaded, identity.boot),
+        state_dir: settings.state_dir.clone(),
+        notifier: Notifier::from_env(),
+        connection: progress.connection,
+        config: Source {
+            path: path.to_owned(),
+            world: world.clone(),
+            effective: loaded.effective,
+        },
+    })
+}
+
+fn telemetry_settings(settings: &Settings, identity: Identity) -> TelemetrySettings {
+    let part = &settings.telemetry;
+    TelemetrySettings {
+        boot: identity.boot,
+        device: identity.device,
+        period_ms: part.period_ms,
+        window_ms: part.window_ms,
+        ack: part.ack.clone(),
+        spool_bytes: part.spool_bytes,
+        temperature_limits: part.temperature_limits.clone(),
+        hysteresis: part.hysteresis,
+    }
+}
+
+fn saved_spool(directory: &Path) -> Option<Vec<u8>> {
+    if !directory.is_dir() {
+        tracing::warn!(
+            "the state directory {} is not there: at a stop, what is not confirmed will be lost; make it, or set state_dir",
+            directory.display()
+        );
+        return None;
+    }
+    spool_file::take(directory)
+        .inspect_err(|error| {
+            tracing::warn!(
+                "the spool saved in {} is not used: {error}",
+                directory.display()
+            );
+        })
+        .ok()
+        .flatten()
+}
+
+fn status(world: &World, loaded: &Loaded, boot: BootId) -> Status {
+    let telemetry = &loaded.settings.telemetry;
+    let sensors = loaded
+        .settings
+        .sampler
+        .sensors
+        .iter()
+        .zip(metric::AMBIENT_TEMPERATURE_1.0..);
+    let mut status = Status {
+        agent_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        boot: Some(boot),
+        features: Some(vec!["telemetry".to_owned()]),
+        config_hash: Some(config_hash(&loaded.effective)),
+        sample_every_ms: Some(telemetry.period_ms),
+        window_ms: Some(telemetry.window_ms),
+        sensors: Some(
+            sensors
+                .map(|(sensor, id)| Sensor {
+                    metric: picket_proto::MetricId(id),
+                    name: sensor.name.clone(),
+                })
+                .collect(),
+        ),
+        ..Status::default()
+    };
+    Inventory::read(world).fill(&mut status);
+    status
+}
+
+/// FNV-1a over the keys and values in force, so that equal set-ups have equal hashes wherever they were written.
+fn config_hash(effective: &[Effective]) -> u64 {
+    let lines: Vec<String> = effective
+        .iter()
+        .map(|line| {
+            format!(
+                "{}={}\n",
+                line.key,
+                line.value.as_deref().unwrap_or_default()
+            )
+        })
+        .collect();
+    checksum(lines.concat().as_bytes())
+}
+
+impl Source {
+    /// Reads the configuration again and says what a restart would change. Nothing changes while running: one way to
+    /// come up is easier to trust than two.
+    pub(super) fn reload(&self) {
+        let loaded = match config::load(&self.path, &self.world) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                return tracing::error!(
+                    "the configuration is not valid now, a restart would fail: {error}"
+                );
+            }
+        };
+        let changed: Vec<&str> = loaded
+            .effective
+            .iter()
+            .filter(|now| {
+                !self
+                    .effective
+                    .iter()
+                    .any(|before| (&before.key, &before.value) == (&now.key, &now.value))
+            })
+            .map(|now| now.key.as_str())
+            .collect();
+        match changed.is_empty() {
+            true => tracing::info!("the configuration was read again: nothing changed"),
+            false => tracing::warn!(
+                "these settings changed and need a restart: {}",
+                changed.join(", ")
+            ),
+        }
+    }
+}
