@@ -55,15 +55,34 @@ impl Body for Ack {
     }
 
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let ack: Self = wire::whole(bytes, "ack")?;
-        if ack.boots.len() > MAX_BOOTS
-            || ack
-                .boots
-                .iter()
-                .any(|b| b.ticks.len().max(b.events.len()) > MAX_RANGES)
-        {
-            return Err(DecodeError::TooLarge("ack"));
-        }
-        Ok(ack)
+        let (collector, rest) = wire::take(bytes, "collector of the ack")?;
+        let (boots, rest) = wire::take_list(rest, MAX_BOOTS, "boots of the ack", take_boot)?;
+        wire::end(rest)?;
+        Ok(Self { collector, boots })
     }
+}
+
+fn take_boot(bytes: &[u8]) -> Result<(BootAck, &[u8]), DecodeError> {
+    let (boot, rest) = wire::take(bytes, "boot of the ack")?;
+    let (ticks, rest) = take_ranges(rest, "tick ranges of the ack")?;
+    let (events, rest) = take_ranges(rest, "event ranges of the ack")?;
+    let ack = BootAck {
+        boot,
+        ticks,
+        events,
+    };
+    Ok((ack, rest))
+}
+
+fn take_ranges<'a>(
+    bytes: &'a [u8],
+    part: &'static str,
+) -> Result<(Vec<TickRange>, &'a [u8]), DecodeError> {
+    let range = |bytes| wire::take::<TickRange>(bytes, part);
+    let (ranges, rest) = wire::take_list(bytes, MAX_RANGES, part, range)?;
+    let ascend = ranges.windows(2).all(|pair| pair[0].last < pair[1].first);
+    if !ascend || ranges.iter().any(|range| range.last < range.first) {
+        return Err(DecodeError::Invalid(part));
+    }
+    Ok((ranges, rest))
 }

@@ -3,7 +3,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootId, DecodeError, WallClock, frame::Body, frame::Kind, wire};
+use crate::{BootId, DecodeError, WallClock, frame::Body, frame::Kind, json, wire};
 
 /// A report holds at most this many events.
 pub const MAX_EVENTS: usize = 256;
@@ -93,17 +93,9 @@ pub enum EventKind {
         /// Its number.
         id: u16,
         /// Its body.
+        #[serde(serialize_with = "json::hex")]
         body: Vec<u8>,
     },
-}
-
-/// An event as it stands on the wire: id and length-prefixed body.
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    sequence: u64,
-    boottime_ms: u64,
-    id: u16,
-    body: Vec<u8>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -125,21 +117,24 @@ impl Body for EventReport {
             },
             out,
         );
-        let entries: Vec<Entry> = self.events.iter().map(Entry::from).collect();
-        wire::put(&entries, out);
+        wire::put(&self.events.len(), out);
+        for event in &self.events {
+            let mut body = Vec::new();
+            let id = event.what.write(&mut body);
+            wire::put(&(event.sequence, event.boottime_ms, id, body), out);
+        }
     }
 
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (head, rest): (Head, _) = wire::take(bytes, "event header")?;
-        let (announced, _): (u64, _) = wire::take(rest, "event count")?;
-        if announced > MAX_EVENTS as u64 {
-            return Err(DecodeError::TooLarge("event count"));
+        let (events, rest) = wire::take_list(rest, MAX_EVENTS, "list of events", take_event)?;
+        wire::end(rest)?;
+        if events
+            .windows(2)
+            .any(|pair| pair[0].sequence >= pair[1].sequence)
+        {
+            return Err(DecodeError::Invalid("order of the events"));
         }
-        let entries: Vec<Entry> = wire::whole(rest, "events")?;
-        let events = entries
-            .into_iter()
-            .map(Event::try_from)
-            .collect::<Result<_, _>>()?;
         Ok(Self {
             boot: head.boot,
             wall: head.wall,
@@ -149,30 +144,17 @@ impl Body for EventReport {
     }
 }
 
-impl From<&Event> for Entry {
-    fn from(event: &Event) -> Self {
-        let mut body = Vec::new();
-        let id = event.what.write(&mut body);
-        Self {
-            sequence: event.sequence,
-            boottime_ms: event.boottime_ms,
-            id,
-            body,
-        }
-    }
-}
-
-impl TryFrom<Entry> for Event {
-    type Error = DecodeError;
-
-    fn try_from(entry: Entry) -> Result<Self, DecodeError> {
-        let what = EventKind::read(entry.id, entry.body)?;
-        Ok(Self {
-            sequence: entry.sequence,
-            boottime_ms: entry.boottime_ms,
-            what,
-        })
-    }
+/// An event is sequence number, boottime, id and length-prefixed body.
+fn take_event(bytes: &[u8]) -> Result<(Event, &[u8]), DecodeError> {
+    type Entry<'a> = (u64, u64, u16, &'a [u8]);
+    let (entry, rest): (Entry<'_>, _) = wire::take(bytes, "event")?;
+    let (sequence, boottime_ms, id, body) = entry;
+    let event = Event {
+        sequence,
+        boottime_ms,
+        what: EventKind::read(id, body)?,
+    };
+    Ok((event, rest))
 }
 
 impl EventKind {
@@ -212,15 +194,15 @@ impl EventKind {
         }
     }
 
-    fn read(id: u16, body: Vec<u8>) -> Result<Self, DecodeError> {
-        let state = || wire::whole::<bool>(&body, "event body");
+    fn read(id: u16, body: &[u8]) -> Result<Self, DecodeError> {
+        let state = || wire::whole::<bool>(body, "event body");
         Ok(match id {
             1 => Self::AgentStarted {
-                version: wire::whole(&body, "event body")?,
+                version: wire::whole(body, "event body")?,
             },
-            2 => Self::AgentStopping,
+            2 => wire::end(body).map(|()| Self::AgentStopping)?,
             3 => {
-                let (active, limit, reading) = wire::whole(&body, "event body")?;
+                let (active, limit, reading) = wire::whole(body, "event body")?;
                 Self::TemperatureLimit {
                     active,
                     limit,
@@ -232,13 +214,16 @@ impl EventKind {
             6 => Self::UnderVoltage { active: state()? },
             7 => Self::ClockSynchronised { active: state()? },
             8 => Self::ClockJumped {
-                by_ms: wire::whole(&body, "event body")?,
+                by_ms: wire::whole(body, "event body")?,
             },
             9 => Self::TicksLost {
-                count: wire::whole(&body, "event body")?,
+                count: wire::whole(body, "event body")?,
             },
             10 => Self::OversizedPacket { active: state()? },
-            _ => Self::Unknown { id, body },
+            _ => Self::Unknown {
+                id,
+                body: body.into(),
+            },
         })
     }
 }

@@ -1,8 +1,10 @@
 //! The registry of metrics: id, name, unit, scale, gauge or counter. An id is never used again for something else.
-use serde::{Deserialize, Serialize};
+use alloc::borrow::Cow;
 
-/// The number of a metric on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The number of a metric on the wire. In JSON it is the name of a known metric, else the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MetricId(pub u16);
 
 /// How values of a metric follow one another.
@@ -115,6 +117,35 @@ impl MetricId {
             .iter()
             .find(|metric| metric.name == name)
             .map(|metric| metric.id)
+    }
+}
+
+impl Serialize for MetricId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.metric() {
+            Some(metric) if serializer.is_human_readable() => serializer.serialize_str(metric.name),
+            _ => serializer.serialize_u16(self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MetricId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Text<'a> {
+            Number(u16),
+            #[serde(borrow)]
+            Name(Cow<'a, str>),
+        }
+        if !deserializer.is_human_readable() {
+            return u16::deserialize(deserializer).map(Self);
+        }
+        match Text::deserialize(deserializer)? {
+            Text::Number(id) => Ok(Self(id)),
+            Text::Name(name) => Self::by_name(&name)
+                .ok_or_else(|| de::Error::custom(alloc::format!("no metric is called {name:?}"))),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Status: what an agent is and how it is set up. Retained, so that whoever subscribes learns it at once.
 //!
 //! On the wire it is a list of numbered, length-prefixed fields: a reader skips and keeps those that it does not know.
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootId, DecodeError, MetricId, frame::Body, frame::Kind, wire};
+use crate::{BootId, DecodeError, MetricId, frame::Body, frame::Kind, json, wire};
 
 /// What an agent says of itself. A field that is `None` was not said.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -55,36 +55,39 @@ pub struct UnknownField {
     /// Its number.
     pub id: u16,
     /// Its bytes.
+    #[serde(serialize_with = "json::hex")]
     pub body: Vec<u8>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Field {
-    id: u16,
-    body: Vec<u8>,
-}
-
 /// A status holds at most this many fields.
-const MAX_FIELDS: u64 = 256;
+pub const MAX_FIELDS: usize = 256;
+/// A status names at most this many features, and this many sensors.
+pub const MAX_NAMES: usize = 64;
+
+/// Fields as they stand on the wire: number and body, by ascending number.
+type Fields = BTreeMap<u16, Vec<u8>>;
 
 macro_rules! fields {
-    ($($id:literal => $field:ident),* $(,)?) => {
+    ($($id:literal => $field:ident by $read:path),* $(,)?) => {
+        /// Number and name of every field, by ascending number.
+        pub const FIELDS: &[(u16, &str)] = &[$(($id, stringify!($field))),*];
+
         impl Status {
-            fn fields(&self) -> Vec<Field> {
-                let mut fields = Vec::new();
+            fn fields(&self) -> Fields {
+                let unknown = self.unknown.iter();
+                let mut fields: Fields = unknown.map(|field| (field.id, field.body.clone())).collect();
                 $(if let Some(value) = &self.$field {
                     let mut body = Vec::new();
                     wire::put(value, &mut body);
-                    fields.push(Field { id: $id, body });
+                    fields.insert($id, body);
                 })*
-                fields.extend(self.unknown.iter().map(|field| Field { id: field.id, body: field.body.clone() }));
                 fields
             }
 
-            fn set(&mut self, field: Field) -> Result<(), DecodeError> {
-                match field.id {
-                    $($id => self.$field = Some(wire::whole(&field.body, concat!("status field ", stringify!($field)))?),)*
-                    id => self.unknown.push(UnknownField { id, body: field.body }),
+            fn set(&mut self, id: u16, body: &[u8]) -> Result<(), DecodeError> {
+                match id {
+                    $($id => self.$field = Some($read(body, concat!("status field ", stringify!($field)))?),)*
+                    id => self.unknown.push(UnknownField { id, body: body.into() }),
                 }
                 Ok(())
             }
@@ -93,38 +96,54 @@ macro_rules! fields {
 }
 
 fields! {
-    1 => agent_version,
-    2 => boot,
-    3 => boottime_ms,
-    4 => model,
-    5 => kernel,
-    6 => os,
-    7 => architecture,
-    8 => memory_kib,
-    9 => features,
-    10 => config_hash,
-    11 => sample_every_ms,
-    12 => window_ms,
-    13 => sensors,
+    1 => agent_version by wire::whole,
+    2 => boot by wire::whole,
+    3 => boottime_ms by wire::whole,
+    4 => model by wire::whole,
+    5 => kernel by wire::whole,
+    6 => os by wire::whole,
+    7 => architecture by wire::whole,
+    8 => memory_kib by wire::whole,
+    9 => features by names,
+    10 => config_hash by wire::whole,
+    11 => sample_every_ms by wire::whole,
+    12 => window_ms by wire::whole,
+    13 => sensors by names,
 }
 
 impl Body for Status {
     const KIND: Kind = Kind::Status;
 
     fn write(&self, out: &mut Vec<u8>) {
-        wire::put(&self.fields(), out);
+        let fields = self.fields();
+        wire::put(&fields.len(), out);
+        for (id, body) in fields {
+            wire::put(&(id, body), out);
+        }
     }
 
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let (announced, _): (u64, _) = wire::take(bytes, "status field count")?;
-        if announced > MAX_FIELDS {
-            return Err(DecodeError::TooLarge("status field count"));
+        let field = |bytes| wire::take::<(u16, &[u8])>(bytes, "status field");
+        let (fields, rest) = wire::take_list(bytes, MAX_FIELDS, "list of status fields", field)?;
+        wire::end(rest)?;
+        if fields.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+            return Err(DecodeError::Invalid("order of the status fields"));
         }
-        let fields: Vec<Field> = wire::whole(bytes, "status fields")?;
         let mut status = Self::default();
-        for field in fields {
-            status.set(field)?;
+        for (id, body) in fields {
+            status.set(id, body)?;
         }
         Ok(status)
     }
+}
+
+/// A list that fills `bytes`.
+fn names<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    part: &'static str,
+) -> Result<Vec<T>, DecodeError> {
+    let name = |bytes| wire::take(bytes, part);
+    let (names, rest) = wire::take_list(bytes, MAX_NAMES, part, name)?;
+    wire::end(rest)?;
+    Ok(names)
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootId, MetricId, Reading, TickRange};
+use crate::{BootId, MetricId, Reading, TickRange, json};
 
 /// A batch holds at most this many ticks.
 pub const MAX_TICKS: u16 = 1024;
@@ -69,6 +69,7 @@ pub struct Column {
     /// Which metric.
     pub metric: MetricId,
     /// One reading a tick.
+    #[serde(serialize_with = "json::readings")]
     pub readings: Vec<Reading>,
 }
 
