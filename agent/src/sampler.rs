@@ -6,8 +6,8 @@ use picket_proto::{Gap, MetricId, Reading, metric};
 use crate::{
     sources::{
         cpu_busy::CpuBusySource, cpu_frequency::CpuFrequencySource, load::LoadSource,
-        memory::MemorySource, soc_temperature::SocTemperatureSource, throttling::ThrottlingSource,
-        uptime::UptimeSource, xprt_info::XprtInfoSource,
+        memory::MemorySource, nfs_mount::NfsMountSource, soc_temperature::SocTemperatureSource,
+        throttling::ThrottlingSource, uptime::UptimeSource, xprt_info::XprtInfoSource,
     },
     world::World,
 };
@@ -61,6 +61,9 @@ pub enum SensorKind {
     Shtcx,
 }
 
+/// The root file system, as mountstats names its place.
+const ROOT_MOUNT: &str = "/";
+
 /// Every source of one machine.
 #[derive(Debug)]
 pub struct Sampler {
@@ -71,6 +74,7 @@ pub struct Sampler {
     cpu_busy: CpuBusySource,
     memory: MemorySource,
     uptime: UptimeSource,
+    nfs_mount: NfsMountSource,
     xprt_info: XprtInfoSource,
     null_rtt: Option<Reading>,
     /// Every source reads into this, one after the other.
@@ -91,6 +95,7 @@ impl Sampler {
             cpu_busy: CpuBusySource::new(world),
             memory: MemorySource::new(world),
             uptime: UptimeSource::new(world),
+            nfs_mount: NfsMountSource::new(world, ROOT_MOUNT),
             xprt_info: XprtInfoSource::new(world),
             null_rtt: probing.then_some(Err(Gap::Absent)),
             buffer: Vec::new(),
@@ -127,11 +132,20 @@ impl Sampler {
             (metric::MEMORY_AVAILABLE, self.memory.read(buffer)),
             (metric::UPTIME, self.uptime.read(buffer)),
         ]);
-        if let Some(null_rtt) = self.null_rtt {
-            sample.push((metric::NFS_NULL_RTT, null_rtt));
-        }
+        let nfs = self.nfs_mount.read(buffer);
+        sample.extend([
+            (metric::NFS_OPS, nfs.ops),
+            (metric::NFS_RTT, nfs.rtt),
+            (metric::NFS_EXECUTE, nfs.execute),
+            (metric::NFS_QUEUE, nfs.queue),
+            (metric::NFS_RETRANSMITS, nfs.retransmits),
+            (metric::NFS_TIMEOUTS, nfs.timeouts),
+            (metric::NFS_ERRORS, nfs.errors),
+        ]);
+        sample.extend(self.null_rtt.map(|rtt| (metric::NFS_NULL_RTT, rtt)));
         let pending = self.xprt_info.read(buffer, boottime_ms);
         sample.push((metric::NFS_PENDING, pending));
+        sample.push((metric::NFS_RECONNECTS, nfs.reconnects));
         self.width = sample.len();
         Sample(sample)
     }

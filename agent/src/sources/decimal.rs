@@ -12,11 +12,7 @@ pub(crate) fn unsigned(digits: &[u8]) -> Option<u64> {
         return None;
     }
     digits.iter().try_fold(0_u64, |value, byte| {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value.checked_mul(10)?.checked_add(u64::from(digit))
+        value.checked_mul(10)?.checked_add(u64::from(digit(*byte)?))
     })
 }
 
@@ -31,6 +27,37 @@ pub(crate) fn signed(text: &[u8]) -> Option<i64> {
 /// The only field of a file of one line, as an integer.
 pub(crate) fn only(text: &[u8]) -> Option<i64> {
     signed(text.trim_ascii())
+}
+
+/// Fills `columns` with the integers that blanks part, and says how many there were; what follows isn't looked at.
+/// Anything but digits in a column is none.
+pub(crate) fn numbers(text: &[u8], columns: &mut [u64]) -> Option<usize> {
+    let mut bytes = text.iter();
+    for (at, column) in columns.iter_mut().enumerate() {
+        let mut byte = bytes.find(|byte| !byte.is_ascii_whitespace());
+        let Some(first) = byte else {
+            return Some(at);
+        };
+        let mut value = u64::from(digit(*first)?);
+        loop {
+            byte = bytes.next();
+            match byte {
+                Some(byte) if !byte.is_ascii_whitespace() => {
+                    value = value
+                        .checked_mul(10)?
+                        .checked_add(u64::from(digit(*byte)?))?;
+                }
+                _ => break,
+            }
+        }
+        *column = value;
+    }
+    Some(columns.len())
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(digit)
 }
 
 #[cfg(test)]
@@ -59,6 +86,30 @@ mod tests {
         }
         assert_eq!(unsigned(b"18446744073709551615"), Some(u64::MAX));
         assert_eq!(unsigned(b"18446744073709551616"), None);
+    }
+
+    #[test]
+    fn columns_are_filled_as_far_as_there_are_integers() {
+        for (text, filled) in [
+            ("", Some(vec![])),
+            ("  \t\n", Some(vec![])),
+            ("1", Some(vec![1])),
+            (" 12\t 0 \n", Some(vec![12, 0])),
+            ("1 2 3", Some(vec![1, 2, 3])),
+            ("1 2 3 x", Some(vec![1, 2, 3])),
+            ("1 2 18446744073709551615", Some(vec![1, 2, u64::MAX])),
+            ("1 2 18446744073709551616", None),
+            ("1 -2 3", None),
+            ("1 2x 3", None),
+        ] {
+            let mut columns = [0; 3];
+            let count = numbers(text.as_bytes(), &mut columns);
+            assert_eq!(
+                count.map(|count| columns[..count].to_vec()),
+                filled,
+                "{text:?}"
+            );
+        }
     }
 
     #[test]
