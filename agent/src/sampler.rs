@@ -62,7 +62,7 @@ pub enum SensorKind {
 }
 
 /// The root file system, as mountstats names its place.
-const ROOT_MOUNT: &str = "/";
+pub const ROOT_MOUNT: &str = "/";
 
 /// Every source of one machine.
 #[derive(Debug)]

@@ -3,14 +3,21 @@
 //! Exit codes: 0 printed (gaps included), 1 the machine has no id or the output failed, 2 the root is no machine.
 use std::{io::Write, path::PathBuf, thread, time::Duration};
 
-use picket_proto::DeviceId;
+use picket_proto::{DeviceId, Reading};
+use tokio::{runtime::Builder, time::timeout};
 
 use super::{failure::Failure, readings};
 use crate::{
     device_id,
-    sampler::{Sample, Sampler, SamplerSettings},
+    sampler::{ROOT_MOUNT, Sample, Sampler, SamplerSettings},
+    sources::{
+        nfs_null::Probe,
+        nfs_server::{self, Server},
+    },
     world::World,
 };
+
+const NULL_CALL: Duration = Duration::from_secs(1);
 
 /// What `picketd sample` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,18 +42,37 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     world.check().map_err(Failure::usage)?;
     let device =
         device_id::device_id(&world, None).map_err(|error| Failure::Failed(error.to_string()))?;
-    let sample = sample(&world, args.interval);
+    let sample = sample(&world, args.interval)?;
     print(device, &sample, args.json, out)
 }
 
-fn sample(world: &World, interval: Option<u16>) -> Sample {
-    let mut sampler = Sampler::new(world, &SamplerSettings::default());
-    let first = sampler.sample(0);
-    let Some(seconds) = interval else {
-        return first;
-    };
-    thread::sleep(Duration::from_secs(seconds.into()));
-    sampler.sample(u64::from(seconds) * 1000)
+fn sample(world: &World, interval: Option<u16>) -> Result<Sample, Failure> {
+    let settings = SamplerSettings::default();
+    let mut sampler = Sampler::new(world, &settings);
+    let mut boottime_ms = 0;
+    if let Some(seconds) = interval {
+        let _ = sampler.sample(boottime_ms);
+        thread::sleep(Duration::from_secs(seconds.into()));
+        boottime_ms = u64::from(seconds) * 1000;
+    }
+    if let Some(server) = nfs_server::server(world, settings.nfs_probe, ROOT_MOUNT) {
+        sampler.set_null_rtt(null_rtt(server)?);
+    }
+    Ok(sampler.sample(boottime_ms))
+}
+
+/// One NULL call, given one second: a person waits for it.
+fn null_rtt(server: Server) -> Result<Reading, Failure> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Failed(format!("the NULL call has no runtime: {error}")))?;
+    Ok(runtime.block_on(async {
+        let mut probe = Probe::spawn(server);
+        probe.start();
+        let _ = timeout(NULL_CALL, probe.ended()).await;
+        probe.take()
+    }))
 }
 
 fn print(
