@@ -5,9 +5,10 @@ use picket_proto::{Gap, MetricId, Reading, metric};
 
 use crate::{
     sources::{
-        cpu_busy::CpuBusySource, cpu_frequency::CpuFrequencySource, load::LoadSource,
-        memory::MemorySource, nfs_mount::NfsMountSource, soc_temperature::SocTemperatureSource,
-        throttling::ThrottlingSource, uptime::UptimeSource, xprt_info::XprtInfoSource,
+        ambient::AmbientSource, cpu_busy::CpuBusySource, cpu_frequency::CpuFrequencySource,
+        load::LoadSource, memory::MemorySource, nfs_mount::NfsMountSource,
+        soc_temperature::SocTemperatureSource, throttling::ThrottlingSource, uptime::UptimeSource,
+        xprt_info::XprtInfoSource,
     },
     world::World,
 };
@@ -76,6 +77,7 @@ pub struct Sampler {
     uptime: UptimeSource,
     nfs_mount: NfsMountSource,
     xprt_info: XprtInfoSource,
+    ambient: AmbientSource,
     null_rtt: Option<Reading>,
     /// Every source reads into this, one after the other.
     buffer: Vec<u8>,
@@ -97,6 +99,7 @@ impl Sampler {
             uptime: UptimeSource::new(world),
             nfs_mount: NfsMountSource::new(world, ROOT_MOUNT),
             xprt_info: XprtInfoSource::new(world),
+            ambient: AmbientSource::new(world, &settings.sensors),
             null_rtt: probing.then_some(Err(Gap::Absent)),
             buffer: Vec::new(),
             width: 0,
@@ -146,6 +149,7 @@ impl Sampler {
         let pending = self.xprt_info.read(buffer, boottime_ms);
         sample.push((metric::NFS_PENDING, pending));
         sample.push((metric::NFS_RECONNECTS, nfs.reconnects));
+        sample.extend(self.ambient.read());
         self.width = sample.len();
         Sample(sample)
     }

@@ -2,9 +2,14 @@
 //!
 //! A source gives integers in the registry's units or a gap with its reason. No source knows ticks, batches or MQTT.
 
+pub mod ambient;
+pub mod ambient_lm75;
+pub mod ambient_shtcx;
+pub mod ambient_tmp1x2;
 pub mod cpu_busy;
 pub mod cpu_frequency;
 mod decimal;
+pub mod i2c_bus;
 pub mod load;
 pub mod memory;
 pub mod mountstats;
