@@ -41,6 +41,9 @@ use pace::Pace;
 use slot::FlushSlot;
 use spool::{Lane, Spool};
 
+/// A full spool has about this many blocks. Larger ones take fewer bytes a tick, and more memory to re-encode.
+const BLOCKS: usize = 40;
+
 /// Everything between the sampler and the link.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -82,7 +85,7 @@ impl Telemetry {
             slot: FlushSlot::new(settings.device, settings.window_ms),
             batcher: Batcher::new(settings.boot, bytes / 8),
             flush_ms: None,
-            spool: Spool::new((bytes / 16).min(8 * 1024)),
+            spool: Spool::new((bytes / BLOCKS).min(8 * 1024)),
             books: Books::new(settings.boot),
             edges: Edges::new(&settings),
             events: EventQueue::default(),
