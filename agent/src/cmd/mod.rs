@@ -3,6 +3,7 @@
 pub mod check;
 pub mod failure;
 pub mod metrics;
+pub mod nfs;
 mod readings;
 pub mod run;
 pub mod sample;

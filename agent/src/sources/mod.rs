@@ -14,6 +14,7 @@ pub mod load;
 pub mod memory;
 pub mod mountstats;
 pub mod nfs_counters;
+pub mod nfs_interval;
 pub mod nfs_mount;
 pub mod nfs_mounts;
 pub mod nfs_null;

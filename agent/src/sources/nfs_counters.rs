@@ -227,7 +227,7 @@ impl Totals {
 
 /// How much a counter grew. One that stood in the last quarter of 32 or 64 bits and stands in the first quarter now has
 /// wrapped; every other way back is none.
-fn difference(last: u64, now: u64) -> Option<u64> {
+pub(crate) fn difference(last: u64, now: u64) -> Option<u64> {
     if now >= last {
         return Some(now - last);
     }

@@ -21,7 +21,7 @@ pub struct Mount {
 }
 
 /// One connection of a mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Transport {
     /// `tcp`, `udp`, `rdma`, `local`.
     pub kind: String,
