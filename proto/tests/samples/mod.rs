@@ -1,0 +1,308 @@
+//! Messages whose bytes are kept for ever: one of each kind at least, with every field and every event in use.
+use picket_proto::{
+    Ack, Batch, BatchHeader, BootAck, BootId, Column, Event, EventKind, EventReport, Gap, Message,
+    MetricId, Presence, Quality, Reading, Sensor, Status, TickRange, UnknownField, WallClock,
+    frame, metric,
+};
+
+const BOOT: BootId = BootId([
+    0x6c, 0x45, 0xee, 0x9d, 0x3e, 0x4a, 0x4a, 0x0b, 0xb2, 0xc1, 0x0f, 0x61, 0xde, 0x43, 0xd3, 0xd5,
+]);
+const WALL: WallClock = WallClock {
+    offset_ms: 1_767_225_600_000,
+    quality: Quality::Synchronised,
+};
+
+/// Every message with the name of its golden file.
+pub fn messages() -> Vec<(&'static str, Message)> {
+    vec![
+        ("batch", Message::Batch(batch())),
+        ("batch_thinned", Message::Batch(batch_thinned())),
+        ("event", Message::Event(event())),
+        ("status", Message::Status(status())),
+        ("presence", Message::Presence(presence())),
+        ("ack", Message::Ack(ack())),
+    ]
+}
+
+/// The frame of any message.
+pub fn encode(message: &Message) -> Vec<u8> {
+    match message {
+        Message::Batch(body) => frame::encode(body),
+        Message::Event(body) => frame::encode(body),
+        Message::Status(body) => frame::encode(body),
+        Message::Presence(body) => frame::encode(body),
+        Message::Ack(body) => frame::encode(body),
+    }
+}
+
+/// Readings, each list in the form that its golden file is named for.
+pub fn columns() -> Vec<(&'static str, Vec<Reading>)> {
+    let values = |values: &[i64]| values.iter().copied().map(Ok).collect::<Vec<Reading>>();
+    let mut gaps = values(&[7; 12]);
+    gaps[3..6].fill(Err(Gap::TimedOut));
+    gaps[11] = Err(Gap::Other(77));
+    let mut deltas = vec![0; 60];
+    (deltas[20], deltas[45]) = (3, -1);
+    vec![
+        ("column_missing", vec![Err(Gap::Denied); 6]),
+        ("column_missing_new_reason", vec![Err(Gap::Other(200)); 6]),
+        ("column_zero", values(&[0; 6])),
+        ("column_constant", values(&[37; 6])),
+        ("column_constant_clock", values(&[600_000; 6])),
+        ("column_gaps", gaps),
+        (
+            "column_values_fixed",
+            values(&[7, 0, 5, 3, 1, 6, 2, 4, 7, 0, 6, 1]),
+        ),
+        (
+            "column_values_rice",
+            values(&[311, 305, 318, 301, 309, 335, 303, 312, 300, 306]),
+        ),
+        (
+            "column_values_exp",
+            values(&[2, 41, 0, 3, 870, 1, 5, 12, 90, 2, 0, 1]),
+        ),
+        (
+            "column_values_sparse",
+            values(&[0, 0, 0, 0, 210, 0, 0, 0, 0, 0, 0, 190, 0, 0, 0, 0, 0, 0]),
+        ),
+        (
+            "column_deltas_rice",
+            sums(
+                1300,
+                &[
+                    3, 1, 0, 3, -2, 0, -1, 6, 1, 0, -3, 9, 4, 2, -1, -4, -6, 0, -7,
+                ],
+            ),
+        ),
+        (
+            "column_deltas_exp",
+            values(&[
+                500, 501, 503, 498, 499, 1300, 1301, 1299, 1300, 498, 500, 501, 560,
+            ]),
+        ),
+        ("column_deltas_sparse", sums(1_000_003, &deltas)),
+        (
+            "column_rises_fixed",
+            values(&[86_400, 86_410, 86_420, 86_430, 86_440, 86_450]),
+        ),
+        (
+            "column_rises_exp",
+            sums(
+                5_000_000,
+                &[40, 43, 41, 350, 40, 47, 42, 90, 41, 40, 40, 55, 41, 44],
+            ),
+        ),
+        (
+            "column_deltas_varint",
+            sums(i64::MIN, &[1 << 62, 70_001, 1 << 62, 12, 1 << 62, 1 << 50]),
+        ),
+        (
+            "column_bends_rice",
+            values(&[0, 31, 60, 88, 114, 139, 162, 184, 205, 225, 243, 260]),
+        ),
+        (
+            "column_centred_exp",
+            values(&[
+                1000, 1001, 999, 1000, 1002, 1850, 1000, 998, 999, 130, 1001, 1000, 1000, 999,
+            ]),
+        ),
+        (
+            "column_own_scale",
+            values(&[
+                2021,
+                3021 - 79,
+                2021 + 307 * 2,
+                2021 + 307,
+                2021 + 307 * 4,
+                2021,
+            ]),
+        ),
+    ]
+}
+
+fn sums(first: i64, deltas: &[i64]) -> Vec<Reading> {
+    let mut sum = first;
+    let rest = deltas.iter().map(|delta| {
+        sum = sum.wrapping_add(*delta);
+        Ok(sum)
+    });
+    let rest: Vec<Reading> = rest.collect();
+    [Ok(first)].into_iter().chain(rest).collect()
+}
+
+fn batch() -> Batch {
+    let column = |metric, readings: [Reading; 6]| Column {
+        metric,
+        readings: readings.to_vec(),
+    };
+    Batch {
+        header: BatchHeader {
+            boot: BOOT,
+            first_tick: 42,
+            first_boottime_ms: 441_250,
+            period_ms: 10_000,
+            stride: 1,
+            count: 6,
+            wall: WALL,
+            lost: 0,
+        },
+        columns: vec![
+            column(
+                metric::SOC_TEMPERATURE,
+                [
+                    Ok(48_312),
+                    Ok(48_850),
+                    Ok(48_850),
+                    Ok(49_388),
+                    Ok(48_850),
+                    Ok(49_926),
+                ],
+            ),
+            column(metric::CPU_FREQUENCY, [Ok(600_000); 6]),
+            column(
+                metric::LOAD1,
+                [Ok(37), Ok(31), Ok(26), Ok(22), Ok(35), Ok(30)],
+            ),
+            column(
+                metric::UPTIME,
+                [Ok(441), Ok(451), Ok(461), Ok(471), Ok(481), Ok(491)],
+            ),
+            column(
+                metric::NFS_RTT,
+                [
+                    Ok(711),
+                    Err(Gap::Idle),
+                    Ok(682),
+                    Ok(1204),
+                    Err(Gap::Idle),
+                    Err(Gap::Idle),
+                ],
+            ),
+            column(metric::NFS_RETRANSMITS, [Ok(0); 6]),
+            column(metric::AMBIENT_TEMPERATURE_1, [Err(Gap::Absent); 6]),
+        ],
+    }
+}
+
+fn batch_thinned() -> Batch {
+    Batch {
+        header: BatchHeader {
+            boot: BOOT,
+            first_tick: 8_640,
+            first_boottime_ms: 86_421_250,
+            period_ms: 10_000,
+            stride: 4,
+            count: 2,
+            wall: WallClock {
+                offset_ms: 0,
+                quality: Quality::Unset,
+            },
+            lost: 1_234,
+        },
+        columns: vec![Column {
+            metric: MetricId(900),
+            readings: vec![Ok(-5), Ok(i64::MAX)],
+        }],
+    }
+}
+
+/// One of each kind. The match makes a new kind of event an error here until it has its place in the list.
+fn events() -> Vec<EventKind> {
+    let last = EventKind::Unknown {
+        id: 999,
+        body: vec![1, 2, 3],
+    };
+    match last {
+        EventKind::AgentStarted { .. }
+        | EventKind::AgentStopping
+        | EventKind::TemperatureLimit { .. }
+        | EventKind::Throttled { .. }
+        | EventKind::FrequencyCapped { .. }
+        | EventKind::UnderVoltage { .. }
+        | EventKind::ClockSynchronised { .. }
+        | EventKind::ClockJumped { .. }
+        | EventKind::TicksLost { .. }
+        | EventKind::OversizedPacket { .. }
+        | EventKind::Unknown { .. } => {}
+    }
+    vec![
+        EventKind::AgentStarted {
+            version: "0.1.0".to_owned(),
+        },
+        EventKind::TemperatureLimit {
+            active: true,
+            limit: 80_000,
+            reading: 80_592,
+        },
+        EventKind::Throttled { active: true },
+        EventKind::FrequencyCapped { active: false },
+        EventKind::UnderVoltage { active: true },
+        EventKind::ClockSynchronised { active: true },
+        EventKind::ClockJumped { by_ms: -1500 },
+        EventKind::TicksLost { count: 300 },
+        EventKind::OversizedPacket { active: true },
+        EventKind::AgentStopping,
+        last,
+    ]
+}
+
+fn event() -> EventReport {
+    let event = |(what, sequence): (EventKind, u64)| Event {
+        sequence,
+        boottime_ms: 21_000 + 1_000 * sequence,
+        what,
+    };
+    EventReport {
+        boot: BOOT,
+        wall: WALL,
+        lost: 2,
+        events: events().into_iter().zip(5..).map(event).collect(),
+    }
+}
+
+fn status() -> Status {
+    Status {
+        agent_version: Some("0.1.0".to_owned()),
+        boot: Some(BOOT),
+        boottime_ms: Some(21_250),
+        model: Some("Raspberry Pi 3 Model B Rev 1.2".to_owned()),
+        kernel: Some("6.1.0-50-arm64".to_owned()),
+        os: Some("Debian GNU/Linux 12 (bookworm)".to_owned()),
+        architecture: Some("aarch64".to_owned()),
+        memory_kib: Some(946_424),
+        features: Some(vec!["telemetry".to_owned()]),
+        config_hash: Some(0xcbf2_9ce4_8422_2325),
+        sample_every_ms: Some(10_000),
+        window_ms: Some(60_000),
+        sensors: Some(vec![Sensor {
+            metric: metric::AMBIENT_TEMPERATURE_1,
+            name: "cold aisle".to_owned(),
+        }]),
+        unknown: vec![UnknownField {
+            id: 999,
+            body: vec![0xca, 0xfe],
+        }],
+    }
+}
+
+fn presence() -> Presence {
+    Presence {
+        boot: BOOT,
+        connection: 3,
+        online: true,
+    }
+}
+
+fn ack() -> Ack {
+    let range = |first, last| TickRange { first, last };
+    Ack {
+        collector: "watch".to_owned(),
+        boots: vec![BootAck {
+            boot: BOOT,
+            ticks: vec![range(0, 41), range(48, 300)],
+            events: vec![range(0, 4)],
+        }],
+    }
+}
