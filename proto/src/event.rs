@@ -120,7 +120,8 @@ impl Body for EventReport {
         wire::put(&self.events.len(), out);
         for event in &self.events {
             let mut body = Vec::new();
-            let id = event.what.write(&mut body);
+            event.what.write(&mut body);
+            let id = event.what.id();
             wire::put(&(event.sequence, event.boottime_ms, id, body), out);
         }
     }
@@ -158,39 +159,42 @@ fn take_event(bytes: &[u8]) -> Result<(Event, &[u8]), DecodeError> {
 }
 
 impl EventKind {
-    /// Appends the body and returns the id.
-    fn write(&self, out: &mut Vec<u8>) -> u16 {
+    /// The number that names this kind on the wire.
+    #[must_use]
+    pub fn id(&self) -> u16 {
         match self {
-            Self::AgentStarted { version } => {
-                wire::put(version, out);
-                1
-            }
+            Self::AgentStarted { .. } => 1,
             Self::AgentStopping => 2,
+            Self::TemperatureLimit { .. } => 3,
+            Self::Throttled { .. } => 4,
+            Self::FrequencyCapped { .. } => 5,
+            Self::UnderVoltage { .. } => 6,
+            Self::ClockSynchronised { .. } => 7,
+            Self::ClockJumped { .. } => 8,
+            Self::TicksLost { .. } => 9,
+            Self::OversizedPacket { .. } => 10,
+            Self::Unknown { id, .. } => *id,
+        }
+    }
+
+    /// Appends the body.
+    fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::AgentStarted { version } => wire::put(version, out),
+            Self::AgentStopping => {}
             Self::TemperatureLimit {
                 active,
                 limit,
                 reading,
-            } => {
-                wire::put(&(active, limit, reading), out);
-                3
-            }
-            Self::Throttled { active } => put_state(4, *active, out),
-            Self::FrequencyCapped { active } => put_state(5, *active, out),
-            Self::UnderVoltage { active } => put_state(6, *active, out),
-            Self::ClockSynchronised { active } => put_state(7, *active, out),
-            Self::ClockJumped { by_ms } => {
-                wire::put(by_ms, out);
-                8
-            }
-            Self::TicksLost { count } => {
-                wire::put(count, out);
-                9
-            }
-            Self::OversizedPacket { active } => put_state(10, *active, out),
-            Self::Unknown { id, body } => {
-                out.extend_from_slice(body);
-                *id
-            }
+            } => wire::put(&(active, limit, reading), out),
+            Self::Throttled { active }
+            | Self::FrequencyCapped { active }
+            | Self::UnderVoltage { active }
+            | Self::ClockSynchronised { active }
+            | Self::OversizedPacket { active } => wire::put(active, out),
+            Self::ClockJumped { by_ms } => wire::put(by_ms, out),
+            Self::TicksLost { count } => wire::put(count, out),
+            Self::Unknown { body, .. } => out.extend_from_slice(body),
         }
     }
 
@@ -226,9 +230,4 @@ impl EventKind {
             },
         })
     }
-}
-
-fn put_state(id: u16, active: bool, out: &mut Vec<u8>) -> u16 {
-    wire::put(&active, out);
-    id
 }

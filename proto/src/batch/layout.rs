@@ -215,23 +215,24 @@ fn take_column(
     before: Option<MetricId>,
 ) -> Result<(MetricId, &[u8], &[u8]), DecodeError> {
     let (byte, mut rest): (u8, _) = wire::take(bytes, "head of a column")?;
-    let mut skipped = u16::from(byte >> LENGTH_BITS);
+    let mut skipped = Some(u16::from(byte >> LENGTH_BITS));
     let mut length = usize::from(byte) & LONG;
-    if skipped == FAR {
+    if skipped == Some(FAR) {
         let more: u16;
         (more, rest) = wire::take(rest, "metric id of a column")?;
-        skipped = FAR.saturating_add(more);
+        skipped = FAR.checked_add(more);
     }
     if length == LONG {
         let more: u32;
         (more, rest) = wire::take(rest, "length of a column")?;
         length = LONG.saturating_add(more as usize);
     }
-    let metric = match before {
-        None => Some(skipped),
-        Some(MetricId(id)) => id.checked_add(1).and_then(|id| id.checked_add(skipped)),
-    };
-    let metric = MetricId(metric.ok_or(DecodeError::Invalid("metric id of a column"))?);
+    let next = before.map_or(Some(0), |MetricId(id)| id.checked_add(1));
+    let metric = next
+        .zip(skipped)
+        .and_then(|(next, skipped)| next.checked_add(skipped))
+        .map(MetricId)
+        .ok_or(DecodeError::Invalid("metric id of a column"))?;
     let (body, rest) = rest
         .split_at_checked(length)
         .ok_or(DecodeError::Truncated("body of a column"))?;

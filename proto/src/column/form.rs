@@ -162,3 +162,62 @@ fn next(bytes: &[u8]) -> Result<(u8, &[u8]), DecodeError> {
         [] => Err(DecodeError::Truncated("column")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String};
+
+    use super::*;
+
+    #[test]
+    fn the_document_has_the_same_forms_and_scales() {
+        let document = include_str!("../../../docs/PROTOCOL.md");
+        let mut forms = String::from("| form | transform | coding |\n|---|---|---|\n");
+        for (number, transform, coding) in PACKED {
+            let row = format!("| {number} | {transform:?} | {coding:?} |\n");
+            forms.push_str(&row.to_lowercase());
+        }
+        assert!(document.contains(&format!("{forms}\n")), "{forms}");
+        let mut scales = String::from("| scale | step | offset |\n|---|---|---|\n");
+        for code in 0..15 {
+            let (scale, _) = Scale::read(code, &[]).unwrap();
+            let offset = scale.value(0);
+            let step = scale.value(1) - offset;
+            scales.push_str(&format!("| {code} | {step} | {offset} |\n"));
+        }
+        assert!(document.contains(&format!("{scales}\n")), "{scales}");
+    }
+
+    #[test]
+    fn a_form_of_the_future_is_none_and_no_error() {
+        for bytes in [
+            &[0x02][..],
+            &[0xd0, 1, 2],
+            &[0xdf],
+            &[0xe1, 0xe2],
+            &[0xf0, 0x02],
+        ] {
+            let (lead, _) = read(bytes).unwrap();
+            assert_eq!(lead.form, None, "{bytes:02x?}");
+        }
+        for number in 1..=13 {
+            let known = PACKED.iter().any(|form| form.0 == number);
+            assert_eq!(known, number != 13, "{number}");
+        }
+    }
+
+    #[test]
+    fn leads_that_end_early_or_say_too_much_are_refused() {
+        for bytes in [
+            &[][..],
+            &[0xe1],
+            &[0xef, 0x80],
+            &[0x0f],
+            &[0x01],
+            &[0x1f],
+            &[0x1f, 65],
+        ] {
+            assert!(read(bytes).is_err(), "{bytes:02x?}");
+        }
+    }
+}

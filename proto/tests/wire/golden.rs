@@ -1,10 +1,11 @@
 //! The bytes of every kind of message and every form of column, as they were when they were released. Old bytes must
 //! stay readable for ever; `UPDATE_GOLDEN=1 cargo test -p picket-proto` rewrites them, and the diff is reviewed.
-mod samples;
 
 use std::{env, fs, path::PathBuf};
 
 use picket_proto::{Message, column};
+
+use crate::{columns, samples};
 
 #[test]
 fn messages_have_their_golden_bytes() {
@@ -25,7 +26,7 @@ fn messages_have_their_golden_bytes() {
 
 #[test]
 fn columns_have_their_golden_bytes() {
-    for (name, readings) in samples::columns() {
+    for (name, readings) in columns::columns() {
         let golden = golden(name, &column::encode(&readings));
         let read = column::decode(&golden, readings.len() as u16);
         assert_eq!(read.as_ref(), Ok(&readings), "{name} is no longer read");
@@ -42,7 +43,7 @@ fn every_golden_file_has_its_sample() {
     let known: Vec<String> = samples::messages()
         .into_iter()
         .map(|(name, _)| name)
-        .chain(samples::columns().into_iter().map(|(name, _)| name))
+        .chain(columns::columns().into_iter().map(|(name, _)| name))
         .map(|name| format!("{name}.hex"))
         .collect();
     for entry in fs::read_dir(folder()).unwrap() {

@@ -1,0 +1,10 @@
+//! What is on the wire, from the outside: golden bytes, the protocol document, round trips, hostile bytes, JSON.
+#![cfg(test)]
+
+mod columns;
+mod golden;
+mod hostile;
+mod json;
+mod protocol_document;
+mod round_trip;
+mod samples;

@@ -1,0 +1,209 @@
+//! Any message that can be built comes back from its frame, whole and also with its columns left encoded.
+use picket_proto::{
+    Ack, Batch, BatchHeader, BootAck, BootId, Column, Event, EventKind, EventReport, Gap, Message,
+    MetricId, Packed, Presence, Quality, Reading, Sensor, Status, TickRange, TickRanges,
+    UnknownField, WallClock, frame,
+};
+use proptest::{collection::vec, option, prelude::*};
+
+use crate::samples;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn batches_come_back(batch in batch()) {
+        let bytes = frame::encode(&batch);
+        prop_assert_eq!(frame::decode(&bytes), Ok(batch.clone()));
+        let packed = Packed::new(&batch);
+        prop_assert_eq!(frame::encode(&packed), bytes);
+        prop_assert_eq!(packed.unpack(), Ok(batch));
+    }
+
+    #[test]
+    fn event_reports_come_back(report in report()) {
+        comes_back(Message::Event(report))?;
+    }
+
+    #[test]
+    fn statuses_come_back(status in status()) {
+        comes_back(Message::Status(status))?;
+    }
+
+    #[test]
+    fn presences_come_back(boot in boot(), connection: u32, online: bool) {
+        comes_back(Message::Presence(Presence { boot, connection, online }))?;
+    }
+
+    #[test]
+    fn acks_come_back(ack in ack()) {
+        comes_back(Message::Ack(ack))?;
+    }
+}
+
+fn comes_back(message: Message) -> Result<(), TestCaseError> {
+    prop_assert_eq!(Message::decode(&samples::encode(&message)), Ok(message));
+    Ok(())
+}
+
+fn boot() -> impl Strategy<Value = BootId> {
+    any::<[u8; 16]>().prop_map(BootId)
+}
+
+fn wall() -> impl Strategy<Value = WallClock> {
+    let quality = prop_oneof![
+        Just(Quality::Unset),
+        Just(Quality::Unsynchronised),
+        Just(Quality::Synchronised)
+    ];
+    (any::<i64>(), quality).prop_map(|(offset_ms, quality)| WallClock { offset_ms, quality })
+}
+
+fn header() -> impl Strategy<Value = BatchHeader> {
+    let ticks = (
+        0..u64::MAX / 2,
+        any::<u64>(),
+        any::<u32>(),
+        1u16..2000,
+        1u16..60,
+    );
+    (boot(), ticks, wall(), any::<u64>()).prop_map(|(boot, ticks, wall, lost)| {
+        let (first_tick, first_boottime_ms, period_ms, stride, count) = ticks;
+        BatchHeader {
+            boot,
+            first_tick,
+            first_boottime_ms,
+            period_ms,
+            stride,
+            count,
+            wall,
+            lost,
+        }
+    })
+}
+
+fn batch() -> impl Strategy<Value = Batch> {
+    let columns = |header: BatchHeader| {
+        let rows = usize::from(header.count);
+        let columns = prop::collection::btree_map(metric(), vec(reading(), rows), 0..20);
+        columns.prop_map(move |columns| Batch {
+            header,
+            columns: columns
+                .into_iter()
+                .map(|(metric, readings)| Column { metric, readings })
+                .collect(),
+        })
+    };
+    header().prop_flat_map(columns)
+}
+
+fn metric() -> impl Strategy<Value = MetricId> {
+    prop_oneof![4 => 0u16..80, 1 => any::<u16>()].prop_map(MetricId)
+}
+
+fn reading() -> impl Strategy<Value = Reading> {
+    prop_oneof![
+        6 => (0i64..40).prop_map(|units| Ok(48_850 + 538 * units)),
+        2 => any::<i64>().prop_map(Ok),
+        1 => any::<u8>().prop_map(|code| Err(Gap::from_code(code))),
+    ]
+}
+
+fn report() -> impl Strategy<Value = EventReport> {
+    let events = prop::collection::btree_map(any::<u64>(), (any::<u64>(), event()), 0..30);
+    (boot(), wall(), any::<u64>(), events).prop_map(|(boot, wall, lost, events)| EventReport {
+        boot,
+        wall,
+        lost,
+        events: events
+            .into_iter()
+            .map(|(sequence, (boottime_ms, what))| Event {
+                sequence,
+                boottime_ms,
+                what,
+            })
+            .collect(),
+    })
+}
+
+fn event() -> impl Strategy<Value = EventKind> {
+    prop_oneof![
+        ".*".prop_map(|version| EventKind::AgentStarted { version }),
+        Just(EventKind::AgentStopping),
+        any::<(bool, i32, i32)>().prop_map(|(active, limit, reading)| {
+            EventKind::TemperatureLimit {
+                active,
+                limit,
+                reading,
+            }
+        }),
+        any::<bool>().prop_map(|active| EventKind::Throttled { active }),
+        any::<bool>().prop_map(|active| EventKind::FrequencyCapped { active }),
+        any::<bool>().prop_map(|active| EventKind::UnderVoltage { active }),
+        any::<bool>().prop_map(|active| EventKind::ClockSynchronised { active }),
+        any::<i64>().prop_map(|by_ms| EventKind::ClockJumped { by_ms }),
+        any::<u64>().prop_map(|count| EventKind::TicksLost { count }),
+        any::<bool>().prop_map(|active| EventKind::OversizedPacket { active }),
+        (100u16.., vec(any::<u8>(), 0..40)).prop_map(|(id, body)| EventKind::Unknown { id, body }),
+    ]
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    let texts = (
+        option::of(".*"),
+        option::of(".*"),
+        option::of(".*"),
+        option::of(".*"),
+        option::of(".*"),
+    );
+    let numbers = (
+        option::of(any::<u64>()),
+        option::of(any::<u64>()),
+        option::of(any::<u64>()),
+        option::of(any::<u32>()),
+        option::of(any::<u32>()),
+    );
+    let sensors = vec((metric(), ".*"), 0..5);
+    let unknown = prop::collection::btree_map(14u16.., vec(any::<u8>(), 0..20), 0..5);
+    let lists = (option::of(vec(".*", 0..5)), option::of(sensors), unknown);
+    (texts, numbers, option::of(boot()), lists).prop_map(|(texts, numbers, boot, lists)| {
+        let (features, sensors, unknown) = lists;
+        let sensor = |(metric, name)| Sensor { metric, name };
+        Status {
+            agent_version: texts.0,
+            model: texts.1,
+            kernel: texts.2,
+            os: texts.3,
+            architecture: texts.4,
+            boottime_ms: numbers.0,
+            memory_kib: numbers.1,
+            config_hash: numbers.2,
+            sample_every_ms: numbers.3,
+            window_ms: numbers.4,
+            boot,
+            features,
+            sensors: sensors.map(|sensors| sensors.into_iter().map(sensor).collect()),
+            unknown: unknown
+                .into_iter()
+                .map(|(id, body)| UnknownField { id, body })
+                .collect(),
+        }
+    })
+}
+
+fn ack() -> impl Strategy<Value = Ack> {
+    let range = any::<(u64, u64)>().prop_map(|(a, b)| TickRange {
+        first: a.min(b),
+        last: a.max(b).min(a.min(b).saturating_add(1 << 40)),
+    });
+    let ranges = || {
+        let ranges = vec(range.clone(), 0..12);
+        ranges.prop_map(|ranges| ranges.into_iter().collect::<TickRanges>().into_vec())
+    };
+    let boots = (boot(), ranges(), ranges()).prop_map(|(boot, ticks, events)| BootAck {
+        boot,
+        ticks,
+        events,
+    });
+    (".*", vec(boots, 0..8)).prop_map(|(collector, boots)| Ack { collector, boots })
+}
