@@ -3,4 +3,11 @@
 //! `main.rs` only parses the command line. Nothing here acts on a Pi.
 #![forbid(unsafe_code)]
 
+pub mod claim;
+pub mod cmd;
 pub mod collector;
+pub mod demo;
+pub mod duration;
+pub mod fleet;
+pub mod link;
+pub mod view;

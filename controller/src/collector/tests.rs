@@ -7,6 +7,7 @@ use picket_proto::{
 use super::*;
 
 mod bounds;
+mod state;
 mod timelines;
 
 /// 2025-01-01T00:00:00Z.

@@ -96,10 +96,10 @@ fn a_flood_of_holes_closes_the_oldest_and_acks_only_what_came() {
 fn numbers_beyond_reason_are_refused_by_name() {
     type Change = fn(&mut BatchHeader);
     let table: [(&str, Change); 5] = [
-        ("tick number", |h| h.first_tick = u64::MAX),
+        ("tick number", |h| h.first_tick = 1 << 60),
         ("tick number", |h| h.first_tick = (1 << 53) - 1),
-        ("boottime", |h| h.first_boottime_ms = u64::MAX - 1),
-        ("count of lost ticks", |h| h.lost = u64::MAX),
+        ("boottime", |h| h.first_boottime_ms = 1 << 60),
+        ("count of lost ticks", |h| h.lost = 1 << 60),
         ("period", |h| h.period_ms = 0),
     ];
     for (what, change) in table {
@@ -109,7 +109,7 @@ fn numbers_beyond_reason_are_refused_by_name() {
         let updates = collector.handle(&topic(Channel::Telemetry), &encode(&sent), false, NOW);
         let refused = Warning::Refused(Channel::Telemetry, Refusal::OutOfRange(what));
         assert_eq!(warnings(&updates), [refused]);
-        assert_eq!(ticks(&updates), []);
+        assert!(ticks(&updates).is_empty());
         assert!(collector.device(device(7)).unwrap().boots.is_empty());
     }
 }

@@ -1,0 +1,85 @@
+//! The commands, one file each, and how they end.
+pub mod decode;
+pub mod demo;
+pub mod options;
+pub mod watch;
+
+use std::fmt;
+
+/// How a command ended, as the exit code that scripts see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what it was asked.
+    Succeeded = 0,
+    /// The command line, or a file that it names, is wrong.
+    Usage = 2,
+    /// It could not be done.
+    Failed = 11,
+    /// What was waited for did not come in time.
+    TimedOut = 13,
+}
+
+/// A mistake in what the user wrote, on the command line or in a file; marks an error for [`exit_code`].
+#[derive(Debug)]
+pub struct Usage;
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("wrong usage")
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error of usage with these words.
+#[must_use]
+pub fn usage(words: impl fmt::Display) -> anyhow::Error {
+    anyhow::Error::new(Usage).context(words.to_string())
+}
+
+/// The exit code of an outcome, after its error was told on stderr.
+#[must_use]
+pub fn exit_code(outcome: anyhow::Result<Exit>) -> Exit {
+    match outcome {
+        Ok(exit) => exit,
+        Err(error) if is_broken_pipe(&error) => Exit::Succeeded,
+        Err(error) => {
+            let causes = error.chain().filter(|cause| !cause.is::<Usage>());
+            let words: Vec<_> = causes.map(ToString::to_string).collect();
+            eprintln!("picket: {}", words.join(": "));
+            match error.downcast_ref::<Usage>() {
+                Some(_) => Exit::Usage,
+                None => Exit::Failed,
+            }
+        }
+    }
+}
+
+/// Whoever reads our output has had enough (`picket watch | head`).
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_their_exit_codes() {
+        let io = |kind| anyhow::Error::new(std::io::Error::from(kind));
+        for (outcome, exit) in [
+            (Ok(Exit::TimedOut), Exit::TimedOut),
+            (Err(usage("no")), Exit::Usage),
+            (Err(usage("no").context("more")), Exit::Usage),
+            (Err(anyhow::anyhow!("broken")), Exit::Failed),
+            (Err(io(std::io::ErrorKind::BrokenPipe)), Exit::Succeeded),
+            (Err(io(std::io::ErrorKind::NotFound)), Exit::Failed),
+        ] {
+            let words = format!("{outcome:?}");
+            assert_eq!(exit_code(outcome), exit, "{words}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The controller's connection to the broker: everything that every Pi says comes out as messages, acks go in. The only
+//! place that knows MQTT; it knows nothing of what the payloads mean.
+//!
+//! After each disconnect the whole client is thrown away and a new one made: agents keep what is not acked, so nothing
+//! depends on a queue here.
+pub mod address;
+mod backoff;
+mod subscribing;
+mod tls;
+mod words;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use picket_proto::{Ack, Channel, DeviceId, Topic, frame, topic::every_device};
+use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS, Transport};
+use tokio::sync::mpsc;
+
+pub use address::Address;
+use backoff::Backoff;
+use subscribing::Subscribing;
+use words::words;
+
+/// A batch of 1024 ticks and 128 columns has room in this many bytes.
+const MAX_PACKET: usize = 2 * 1024 * 1024;
+/// Messages that wait for their reader; beyond it the broker waits.
+const WAITING: usize = 1024;
+/// What connecting and subscribing may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where and as whom to connect, and what to listen to.
+#[derive(Debug, Clone)]
+pub struct LinkSettings {
+    /// The broker.
+    pub broker: Address,
+    /// Root word of the topics.
+    pub topic_root: String,
+    /// MQTT client id. Two clients with one id throw each other out.
+    pub client_id: String,
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// PEM file of the authorities that the broker's certificate is checked against; the system's without.
+    pub ca: Option<PathBuf>,
+    /// PEM files of the client's certificate and key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Devices whose retained messages are asked for by name, because RabbitMQ gives none to a wildcard.
+    pub known: Vec<DeviceId>,
+}
+
+/// What the link reports.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// Connected, and the broker has confirmed every subscription.
+    Connected,
+    /// The broker refuses these subscriptions; what is said there stays unheard.
+    SubscriptionRefused(Vec<String>),
+    /// Not connected: why, and when the next attempt is made.
+    Disconnected {
+        /// In words.
+        why: String,
+        /// Time until the next attempt.
+        retry_in: Duration,
+    },
+    /// A message on one of our topics.
+    Message {
+        /// Where.
+        topic: Topic,
+        /// What.
+        payload: Vec<u8>,
+        /// The retain flag as received.
+        retained: bool,
+    },
+}
+
+/// The running link. Dropping it ends the connection.
+#[derive(Debug)]
+pub struct Link {
+    events: mpsc::Receiver<LinkEvent>,
+    acks: mpsc::Sender<(DeviceId, Ack)>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Link {
+    /// Starts connecting in the background.
+    ///
+    /// # Errors
+    /// A certificate or key can't be read or is not valid.
+    pub fn start(settings: LinkSettings) -> Result<Self> {
+        let transport = match settings.broker.tls {
+            true => Transport::tls_with_config(tls::configuration(&settings)?),
+            false if settings.ca.is_some() || settings.identity.is_some() => {
+                bail!("certificates need TLS; write the broker as mqtts://…")
+            }
+            false => Transport::tcp(),
+        };
+        let (events_in, events) = mpsc::channel(WAITING);
+        let (acks, acks_out) = mpsc::channel(WAITING);
+        let line = Line {
+            settings,
+            transport,
+            events: events_in,
+            acks: acks_out,
+        };
+        let task = tokio::spawn(line.run());
+        Ok(Self { events, acks, task })
+    }
+
+    /// The next event. Cancel-safe: an event is taken or stays.
+    pub async fn event(&mut self) -> LinkEvent {
+        let event = self.events.recv().await;
+        event.expect("the task holds the sender until this link is dropped")
+    }
+
+    /// Sends an ack if there is room; one that is dropped is made again when the agent repeats itself.
+    pub fn ack(&self, device: DeviceId, ack: Ack) {
+        let _ = self.acks.try_send((device, ack));
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Line {
+    settings: LinkSettings,
+    transport: Transport,
+    events: mpsc::Sender<LinkEvent>,
+    acks: mpsc::Receiver<(DeviceId, Ack)>,
+}
+
+impl Line {
+    async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let why = self.session(&mut backoff).await;
+            let retry_in = backoff.next(backoff::random());
+            let why = format!("{}: {why}", self.settings.broker);
+            let event = LinkEvent::Disconnected { why, retry_in };
+            if self.events.send(event).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(retry_in).await;
+        }
+    }
+
+    /// One connection, from its start to why it ended.
+    async fn session(&mut self, backoff: &mut Backoff) -> String {
+        let (client, mut poll) = AsyncClient::new(self.options(), WAITING);
+        let mut subscribed = Subscribing::new(self.filters());
+        let patience = tokio::time::sleep(PATIENCE);
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                // Cancel-safe: an ack is taken from the queue or stays in it.
+                Some((device, ack)) = self.acks.recv(), if subscribed.is_complete() => {
+                    let topic = Topic { channel: Channel::Ack, device };
+                    let _ = client.try_publish(
+                        topic.name(&self.settings.topic_root), QoS::AtLeastOnce, false, frame::encode(&ack));
+                }
+                () = &mut patience, if !subscribed.is_complete() => {
+                    return "the broker did not answer in 20 s".to_owned();
+                }
+                // Cancel-safe: rumqttc keeps what it has read in its own buffer.
+                event = poll.poll() => {
+                    let packet = match event {
+                        Ok(Event::Incoming(packet)) => packet,
+                        Ok(Event::Outgoing(_)) => continue,
+                        Err(error) => return words(&error),
+                    };
+                    if let Err(why) = self.take(packet, &client, &mut subscribed, backoff).await {
+                        return why;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take(
+        &mut self,
+        packet: Incoming,
+        client: &AsyncClient,
+        subscribing: &mut Subscribing,
+        backoff: &mut Backoff,
+    ) -> Result<(), String> {
+        match packet {
+            Incoming::ConnAck(_) => subscribing.ask(client)?,
+            Incoming::SubAck(confirmed) => {
+                subscribing.answer(&confirmed.return_codes);
+                if !subscribing.is_complete() {
+                    return subscribing.ask(client);
+                }
+                backoff.reset();
+                self.tell(LinkEvent::Connected).await?;
+                if !subscribing.refused.is_empty() {
+                    let refused = std::mem::take(&mut subscribing.refused);
+                    self.tell(LinkEvent::SubscriptionRefused(refused)).await?;
+                }
+            }
+            Incoming::Publish(message) => {
+                if let Some(topic) = Topic::parse(&message.topic, &self.settings.topic_root) {
+                    self.tell(LinkEvent::Message {
+                        topic,
+                        payload: message.payload.to_vec(),
+                        retained: message.retain,
+                    })
+                    .await?;
+                }
+            }
+            Incoming::Disconnect => return Err("the broker closed the connection".to_owned()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, event: LinkEvent) -> Result<(), String> {
+        let sent = self.events.send(event).await;
+        sent.map_err(|_| "nobody listens any more".to_owned())
+    }
+
+    fn options(&self) -> MqttOptions {
+        let settings = &self.settings;
+        let mut options = MqttOptions::new(
+            &settings.client_id,
+            &settings.broker.host,
+            settings.broker.port,
+        );
+        options
+            .set_transport(self.transport.clone())
+            .set_max_packet_size(MAX_PACKET, MAX_PACKET)
+            .set_keep_alive(Duration::from_secs(30))
+            .set_clean_session(true);
+        if let Some((user, password)) = &settings.login {
+            options.set_credentials(user, password);
+        }
+        options
+    }
+
+    fn filters(&self) -> Vec<String> {
+        let root = &self.settings.topic_root;
+        let channels = [
+            Channel::Telemetry,
+            Channel::Backlog,
+            Channel::Event,
+            Channel::Status,
+            Channel::Presence,
+        ];
+        let every = channels.map(|channel| every_device(channel, root));
+        let named = self.settings.known.iter().flat_map(|&device| {
+            [Channel::Status, Channel::Presence].map(|channel| Topic { channel, device }.name(root))
+        });
+        every.into_iter().chain(named).collect()
+    }
+}
+
+/// A client id that no other controller has.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub fn fresh_client_id() -> Result<String> {
+    let random = backoff::random().context("no random number for a client id; give --client-id")?;
+    Ok(format!("picket-{random:016x}"))
+}

@@ -1,0 +1,179 @@
+//! What a table looks like, to the letter.
+use std::collections::BTreeSet;
+
+use picket_proto::{
+    Batch, BatchHeader, BootId, Channel, Column, DeviceId, Gap, MetricId, Presence, Quality,
+    Reading, Topic, WallClock, frame::encode, metric,
+};
+use unicode_width::UnicodeWidthStr;
+
+use super::*;
+use crate::{
+    collector::{Collector, Settings},
+    fleet::Pi,
+};
+
+const NOW: i64 = 1_735_689_600_000;
+
+#[test]
+fn a_table_of_80_columns_shows_what_stands() {
+    let (collector, fleet) = shelf();
+    let rows = rows(&collector, &fleet, NOW + 12_000);
+    let table = render(&rows, 80, 24, Paint::Plain);
+    let expect = [
+        "PI             TEMP    NFS ms    LOAD  THROTTLE    AGE   LOST  NOTES",
+        "shelf-3-01   48.3°C      0.41    0.37  no          12s      0",
+        "shelf-3-02   81.2°C         -       -  throttled   12s      7  clock +90s",
+        "shelf-3-03        -  no reply    1.00  earlier     12s      0  offline",
+        "shelf-3-04        -         -       -  -             -      -  missing",
+    ];
+    assert_eq!(table.join("\n"), expect.join("\n"));
+}
+
+#[test]
+fn colours_change_no_letter_and_mark_what_is_bad() {
+    let (collector, fleet) = shelf();
+    let rows = rows(&collector, &fleet, NOW + 12_000);
+    let plain = render(&rows, 80, 24, Paint::Plain);
+    let coloured = render(&rows, 80, 24, Paint::Colour);
+    assert!(
+        coloured[2].contains("\x1b[1m\x1b[31mthrottled\x1b[0m"),
+        "{:?}",
+        coloured[2]
+    );
+    assert!(!coloured[1].contains('\x1b'), "{:?}", coloured[1]);
+    for (plain, coloured) in plain.iter().zip(&coloured) {
+        assert_eq!(plain.trim_end(), strip(coloured).trim_end());
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    let (collector, fleet) = shelf();
+    let rows = rows(&collector, &fleet, NOW + 12_000);
+    for width in 62..200 {
+        for line in render(&rows, width, 24, Paint::Plain) {
+            assert!(line.width() <= width, "{width}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn with_too_little_room_what_is_worth_a_look_comes_first() {
+    let (collector, fleet) = shelf();
+    let rows = rows(&collector, &fleet, NOW + 12_000);
+    let table = render(&rows, 80, 3, Paint::Plain);
+    assert_eq!(table.len(), 4);
+    assert!(table[1].starts_with("shelf-3-02") && table[2].starts_with("shelf-3-03"));
+    assert_eq!(table[3], "… and 2 more, for which there is no room");
+}
+
+#[test]
+fn a_name_can_not_act_on_the_terminal() {
+    let fleet = Fleet::new([Pi {
+        id: device(1),
+        name: Some("\x1b[2J\u{202e}".to_owned()),
+        shelf: None,
+        position: None,
+    }])
+    .unwrap();
+    let rows = rows(&Collector::new(Settings::default()), &fleet, NOW);
+    let table = render(&rows, 80, 24, Paint::Plain).join("\n");
+    assert!(!table.contains(['\x1b', '\u{202e}']), "{table:?}");
+    assert!(table.contains("\\u{1b}[2J\\u{202e}"), "{table:?}");
+}
+
+/// Four Pis: well, hot with a wrong clock and losses, offline with a dead NFS server, and one that was never heard.
+fn shelf() -> (Collector, Fleet) {
+    let fleet = Fleet::new((1..=4).map(|number| Pi {
+        id: device(number),
+        name: Some(format!("shelf-3-{number:02}")),
+        shelf: Some("3".to_owned()),
+        position: u32::try_from(number).ok(),
+    }))
+    .unwrap();
+    let mut collector = Collector::new(Settings {
+        known: fleet.ids().collect::<BTreeSet<_>>(),
+        ..Settings::default()
+    });
+    let mut say = |number, ahead_ms, lost, readings: &[(MetricId, Reading)]| {
+        let batch = batch(ahead_ms, lost, readings);
+        let topic = topic(number, Channel::Telemetry);
+        collector.handle(&topic, &encode(&batch), false, NOW);
+    };
+    let well = [
+        (metric::SOC_TEMPERATURE, Ok(48_312)),
+        (metric::THROTTLED, Ok(0)),
+        (metric::LOAD1, Ok(37)),
+        (metric::NFS_RTT, Ok(412)),
+    ];
+    say(1, 0, 0, &well);
+    let hot = [
+        (metric::SOC_TEMPERATURE, Ok(81_234)),
+        (metric::THROTTLED, Ok(0x4_0004)),
+        (metric::LOAD1, Err(Gap::Absent)),
+        (metric::NFS_RTT, Err(Gap::Idle)),
+    ];
+    say(2, 90_000, 7, &hot);
+    let dead = [
+        (metric::SOC_TEMPERATURE, Err(Gap::Absent)),
+        (metric::THROTTLED, Ok(0x1_0000)),
+        (metric::LOAD1, Ok(100)),
+        (metric::NFS_RTT, Ok(400)),
+        (metric::NFS_NULL_RTT, Err(Gap::TimedOut)),
+    ];
+    say(3, 0, 0, &dead);
+    let gone = Presence {
+        boot: BootId([1; 16]),
+        connection: 1,
+        online: false,
+    };
+    let will = topic(3, Channel::Presence);
+    collector.handle(&will, &encode(&gone), false, NOW);
+    (collector, fleet)
+}
+
+fn batch(ahead_ms: i64, lost: u64, readings: &[(MetricId, Reading)]) -> Batch {
+    let columns = readings.iter().map(|&(metric, reading)| Column {
+        metric,
+        readings: vec![reading],
+    });
+    Batch {
+        header: BatchHeader {
+            boot: BootId([1; 16]),
+            first_tick: 0,
+            first_boottime_ms: 5_000,
+            period_ms: 10_000,
+            stride: 1,
+            count: 1,
+            wall: WallClock {
+                offset_ms: NOW - 5_000 + ahead_ms,
+                quality: Quality::Synchronised,
+            },
+            lost,
+        },
+        columns: columns.collect(),
+    }
+}
+
+fn device(number: u64) -> DeviceId {
+    DeviceId(number.to_be_bytes())
+}
+
+fn topic(number: u64, channel: Channel) -> Topic {
+    Topic {
+        channel,
+        device: device(number),
+    }
+}
+
+/// The text without its colours.
+fn strip(line: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        out.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+    }
+    out + rest
+}

@@ -1,0 +1,291 @@
+//! The real `picket` against a broker: what it prints, what it acks, and how it exits.
+use std::{net::SocketAddr, process::Stdio, time::Duration};
+
+use picket::demo::broker;
+use picket_proto::{
+    Ack, Batch, BatchHeader, BootId, Channel, Column, DeviceId, Gap, Presence, Quality, TickRange,
+    Topic, WallClock,
+    frame::{decode, encode},
+    metric,
+};
+use rumqttc::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, QoS};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+const DEVICE: DeviceId = DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]);
+const BOOT: BootId = BootId([7; 16]);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn every_tick_is_one_line_and_is_acked_by_the_collector() {
+    let broker = broker::start().unwrap();
+    let (client, mut poll) = agent(broker).await;
+    let mut picket = Picket::start(broker, &["--json", "--collector", "roof"]).await;
+    for _ in 0..2 {
+        publish(&client, Channel::Telemetry, encode(&batch(0)));
+    }
+    publish(&client, Channel::Backlog, encode(&batch(4)));
+    let ack = loop {
+        if let Some(ack) = next_ack(&mut poll).await {
+            if ack.boots[0]
+                .ticks
+                .last()
+                .is_some_and(|range| range.last == 5)
+            {
+                break ack;
+            }
+        }
+    };
+    assert_eq!(ack.collector, "roof");
+    let known = TickRange { first: 4, last: 5 };
+    assert!(ack.boots[0].boot == BOOT && ack.boots[0].ticks.contains(&known));
+    let mut lines = Vec::new();
+    while lines
+        .iter()
+        .filter(|line: &&Value| line.get("tick").is_some())
+        .count()
+        < 4
+    {
+        lines.push(picket.line().await);
+    }
+    assert_eq!(lines[0]["channel"], "clock");
+    let expect = json!({
+        "v": 1, "device": "00000000a1b2c3d4", "boot_id": BOOT.to_string(), "channel": "telemetry",
+        "tick": 0, "time": "2025-01-01T00:00:00.000Z", "clock": "synchronised", "boottime_ms": 20000,
+        "readings": { "soc_temperature": 48312, "metric_999": -1 }, "gaps": { "load1": "absent" }, "lost": 3,
+    });
+    assert_eq!(lines[1], expect);
+    let ticks: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line["tick"].as_u64())
+        .collect();
+    assert_eq!(ticks, [0, 1, 4, 5]);
+    assert_eq!(lines.last().unwrap()["channel"], "backlog");
+    assert_eq!(picket.interrupt().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_plain_table_is_printed_once_at_the_end() {
+    let broker = broker::start().unwrap();
+    let (client, mut poll) = agent(broker).await;
+    let presence = Presence {
+        boot: BOOT,
+        connection: 1,
+        online: true,
+    };
+    let topic = Topic {
+        channel: Channel::Presence,
+        device: DEVICE,
+    };
+    client
+        .try_publish(
+            topic.name("picket"),
+            QoS::AtLeastOnce,
+            true,
+            encode(&presence),
+        )
+        .unwrap();
+    until(&mut poll, |event| matches!(event, Incoming::PubAck(_))).await;
+    let fleet = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(
+        fleet.path(),
+        "[[pi]]\nid = \"0000000000000009\"\nname = \"unheard\"\n",
+    )
+    .unwrap();
+    let path = fleet.path().to_str().unwrap();
+    let mut picket = Picket::start(broker, &["--fleet", path, "--for", "4s"]).await;
+    publish(&client, Channel::Telemetry, encode(&batch(0)));
+    until(&mut poll, |event| matches!(event, Incoming::PubAck(_))).await;
+    let mut table = Vec::new();
+    while let Some(line) = timeout(PATIENCE, picket.out.next_line())
+        .await
+        .unwrap()
+        .unwrap()
+    {
+        table.push(line);
+    }
+    assert_eq!(picket.exit().await, Some(0));
+    assert!(
+        table[0].contains("2 Pis") && table[1].contains("connected to mqtt://127.0.0.1"),
+        "{table:#?}"
+    );
+    assert!(
+        table[4].starts_with("unheard") && table[4].ends_with("missing"),
+        "{table:#?}"
+    );
+    assert!(
+        table[5].starts_with("00000000a1b2c3d4   48.3°C"),
+        "{table:#?}"
+    );
+    assert!(
+        table.iter().all(|line| !line.contains('\x1b')),
+        "{table:#?}"
+    );
+}
+
+#[tokio::test]
+async fn hearing_nothing_is_exit_code_13_and_wrong_usage_is_2() {
+    let broker = format!("mqtt://{}", broker::start().unwrap());
+    for (args, code, words) in [
+        (
+            &["--broker", &broker, "--for", "1s"][..],
+            13,
+            "nothing was heard; connected to",
+        ),
+        (
+            &["--broker", "mqtt://127.0.0.1:1", "--for", "1s"],
+            13,
+            "onnection refused",
+        ),
+        (&["--broker", "localhost"], 2, "write mqtt://host:port"),
+        (
+            &["--fleet", "/no/such/fleet.toml"],
+            2,
+            "/no/such/fleet.toml",
+        ),
+        (&["--for", "soon"], 2, "as in 90s"),
+        (&["--colector", "roof"], 2, "--collector"),
+        (
+            &["--broker", "mqtts://127.0.0.1:1", "--ca", "/no/ca.pem"],
+            2,
+            "/no/ca.pem",
+        ),
+    ] {
+        let output = command(&[&["watch"], args].concat())
+            .output()
+            .await
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");
+        assert!(stderr.contains(words), "{args:?}: {stderr}");
+    }
+}
+
+struct Picket {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+}
+
+impl Picket {
+    /// Starts `picket watch` and waits until it has subscribed.
+    async fn start(broker: SocketAddr, args: &[&str]) -> Self {
+        let url = format!("mqtt://{broker}");
+        let mut child = command(&[&["watch", "--broker", &url], args].concat())
+            .spawn()
+            .unwrap();
+        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+        while let Some(line) = timeout(PATIENCE, told.next_line()).await.unwrap().unwrap() {
+            if line.contains("connected to") {
+                break;
+            }
+        }
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, out }
+    }
+
+    async fn line(&mut self) -> Value {
+        let line = timeout(PATIENCE, self.out.next_line()).await.unwrap();
+        serde_json::from_str(&line.unwrap().unwrap()).unwrap()
+    }
+
+    async fn interrupt(&mut self) -> Option<i32> {
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
+        self.exit().await
+    }
+
+    async fn exit(&mut self) -> Option<i32> {
+        let status = timeout(PATIENCE, self.child.wait()).await.unwrap();
+        status.unwrap().code()
+    }
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_picket"));
+    command
+        .args(args)
+        .env_remove("PICKET_BROKER")
+        .env_remove("PICKET_FLEET")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// A client that listens to acks as an agent does.
+async fn agent(broker: SocketAddr) -> (AsyncClient, EventLoop) {
+    let options = MqttOptions::new("agent", broker.ip().to_string(), broker.port());
+    let (client, mut poll) = AsyncClient::new(options, 16);
+    let topic = Topic {
+        channel: Channel::Ack,
+        device: DEVICE,
+    };
+    client
+        .try_subscribe(topic.name("picket"), QoS::AtLeastOnce)
+        .unwrap();
+    until(&mut poll, |event| matches!(event, Incoming::SubAck(_))).await;
+    (client, poll)
+}
+
+async fn until(poll: &mut EventLoop, wanted: impl Fn(&Incoming) -> bool) -> Incoming {
+    let waiting = async {
+        loop {
+            if let Event::Incoming(packet) = poll.poll().await.unwrap() {
+                if wanted(&packet) {
+                    return packet;
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, waiting).await.unwrap()
+}
+
+async fn next_ack(poll: &mut EventLoop) -> Option<Ack> {
+    match until(poll, |event| matches!(event, Incoming::Publish(_))).await {
+        Incoming::Publish(message) => Some(decode(&message.payload).unwrap()),
+        _ => None,
+    }
+}
+
+fn publish(client: &AsyncClient, channel: Channel, payload: Vec<u8>) {
+    let topic = Topic {
+        channel,
+        device: DEVICE,
+    };
+    client
+        .try_publish(topic.name("picket"), QoS::AtLeastOnce, false, payload)
+        .unwrap();
+}
+
+fn batch(first_tick: u64) -> Batch {
+    let column = |metric, reading| Column {
+        metric,
+        readings: vec![reading; 2],
+    };
+    Batch {
+        header: BatchHeader {
+            boot: BOOT,
+            first_tick,
+            first_boottime_ms: 20_000 + first_tick * 10_000,
+            period_ms: 10_000,
+            stride: 1,
+            count: 2,
+            wall: WallClock {
+                offset_ms: 1_735_689_600_000 - 20_000,
+                quality: Quality::Synchronised,
+            },
+            lost: 3,
+        },
+        columns: vec![
+            column(metric::SOC_TEMPERATURE, Ok(48_312)),
+            column(metric::LOAD1, Err(Gap::Absent)),
+            column(picket_proto::MetricId(999), Ok(-1)),
+        ],
+    }
+}
