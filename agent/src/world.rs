@@ -73,10 +73,15 @@ impl World {
         &self.root
     }
 
-    /// Where the agent of this machine keeps what must last until the next boot: `ROOT/run/picket`.
+    /// Where the agent of this machine keeps what must last until the next boot: `ROOT/run/picket`, or on the machine
+    /// what systemd's `RUNTIME_DIRECTORY` names, so that an agent can run beside another and without root.
     /// It need not exist. In a tree, symlinks lead nowhere outside of it.
     #[must_use]
     pub fn run_dir(&self) -> PathBuf {
+        let named = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+        if let Some(named) = named.filter(|path| self.is_machine() && path.is_absolute()) {
+            return named;
+        }
         self.resolve("run/picket")
             .unwrap_or_else(|_| self.root.join("run/picket"))
     }
