@@ -1,4 +1,8 @@
 //! The real `picket` against a broker: what it prints, what it acks, and how it exits.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use picket::demo::broker;
