@@ -2,7 +2,7 @@
 use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use picketd::cmd::{check, failure::Failure, metrics, run, sample};
+use picketd::cmd::{check, failure::Failure, metrics, nfs, run, sample};
 
 /// Keeps watch on a netbooted Raspberry Pi.
 ///
@@ -20,6 +20,8 @@ enum Command {
     Sample(sample::Args),
     /// Print the registry of metrics
     Metrics(metrics::Args),
+    /// Print what the kernel counted for each NFS mount
+    Nfs(nfs::Args),
     /// Validate a configuration and print the settings in force
     Check(check::Args),
     /// Run the agent
@@ -41,6 +43,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Sample(args) => sample::run(args, &mut out),
         Command::Metrics(args) => metrics::run(args, &mut out),
+        Command::Nfs(args) => nfs::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
         Command::Run(args) => {
             drop(out);
