@@ -85,7 +85,7 @@ impl Telemetry {
             slot: FlushSlot::new(settings.device, settings.window_ms),
             batcher: Batcher::new(settings.boot, bytes / 8),
             flush_ms: None,
-            spool: Spool::new((bytes / BLOCKS).min(8 * 1024)),
+            spool: Spool::new((bytes / BLOCKS).clamp(1024, 8 * 1024)),
             books: Books::new(settings.boot),
             edges: Edges::new(&settings),
             events: EventQueue::default(),

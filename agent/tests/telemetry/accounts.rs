@@ -1,6 +1,6 @@
 //! Whatever happens in whatever order, the account closes.
 use picket_proto::{Ack, BootAck, BootId, TickRange};
-use picketd::telemetry::{AckMode, Input};
+use picketd::telemetry::{AckMode, Input, Resume, Telemetry};
 use proptest::prelude::*;
 
 use crate::rig::{COLLECTOR, Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
@@ -81,6 +81,49 @@ proptest! {
         let (made, have, lost) = rig.account(boot);
         prop_assert!(made <= have + lost, "{} made, {} there, {} lost", made, have, lost);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A tenant with root can write any image with a right checksum, and any progress.
+    #[test]
+    fn a_forged_image_does_no_harm(
+        numbers in prop::array::uniform6(prop_oneof![0u64..300, any::<u64>()]),
+        boot in 1u8..4,
+        resume in prop::array::uniform6(prop_oneof![0u64..300, any::<u64>()]),
+    ) {
+        let mut source = Rig::new(settings(collector_mode(), 96 * 1024), numbered);
+        source.run_ticks(200);
+        let mut image = source.telemetry.save();
+        for (at, number) in numbers.iter().enumerate() {
+            image[21 + 8 * at..29 + 8 * at].copy_from_slice(&number.to_le_bytes());
+        }
+        image[5..21].fill(boot);
+        let end = image.len() - 4;
+        let crc = crc32(&image[..end]);
+        image[end..].copy_from_slice(&crc.to_le_bytes());
+        let [next_tick, settled, lost, next_event, events_settled, events_lost] = resume;
+        let resume = Resume { next_tick, settled, lost, next_event, events_settled, events_lost };
+        let mut telemetry = Telemetry::new(settings(collector_mode(), 16 * 1024), resume, Some(&image));
+        prop_assert_eq!(telemetry.image_error(), None);
+        telemetry.handle(Input::Connected, 1_000);
+        for tick in 0..30 {
+            let sample = numbered(tick);
+            let wall = source.wall;
+            telemetry.handle(Input::Tick { boottime_ms: tick * 10_000, missed: tick, wall, sample }, tick * 10_000);
+            prop_assert!(telemetry.memory() <= 16 * 1024);
+        }
+    }
+}
+
+/// CRC-32 as in IEEE 802.3.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc: u32, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
 }
 
 fn mode(puback: bool) -> AckMode {

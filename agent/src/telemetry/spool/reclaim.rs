@@ -7,7 +7,7 @@ use super::{Entry, Spool, State};
 /// Thinning stops here: one tick of 64.
 const MAX_STRIDE: u16 = 64;
 /// An entry of fewer rows is not thinned before it is joined with others.
-const MIN_THINNED: u16 = 32;
+const MIN_THINNED: u16 = 16;
 /// More entries than this count as a full memory.
 const MAX_ENTRIES: usize = 160;
 
