@@ -13,7 +13,7 @@ mod session;
 mod supervisor;
 mod tls;
 
-use std::future::Future;
+use std::{future::Future, net::SocketAddr};
 
 use picket_proto::{BootId, Channel, DeviceId};
 use tokio::sync::mpsc;
@@ -144,14 +144,23 @@ impl MqttLink {
         identity: Identity,
         connection: u32,
     ) -> Self {
+        Self::start_knowing(settings, access, identity, connection, Vec::new())
+    }
+
+    /// The same, with addresses of the broker to try as long as its name can't be resolved.
+    #[must_use]
+    pub fn start_knowing(
+        settings: LinkSettings,
+        access: Access,
+        identity: Identity,
+        connection: u32,
+        known: Vec<SocketAddr>,
+    ) -> Self {
         let (orders, orders_in) = mpsc::channel(QUEUE);
         let (events_out, events) = mpsc::unbounded_channel();
-        let supervisor = supervisor::Supervisor::new(
-            client::Client::new(settings, access, identity),
-            orders_in,
-            events_out,
-            connection,
-        );
+        let client = client::Client::new(settings, access, identity);
+        let mut supervisor = supervisor::Supervisor::new(client, orders_in, events_out, connection);
+        supervisor.knows(known);
         tokio::spawn(supervisor.run());
         Self {
             orders,

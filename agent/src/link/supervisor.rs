@@ -72,6 +72,11 @@ impl Supervisor {
         }
     }
 
+    /// Addresses to try as long as the name can't be resolved.
+    pub(super) fn knows(&mut self, addresses: Vec<SocketAddr>) {
+        self.addresses.resolved(addresses);
+    }
+
     /// Until the agent stops.
     pub(super) async fn run(mut self) {
         let mut wait = backoff::spread(self.client.connect_spread(), backoff::chance());
