@@ -1,1 +1,3 @@
-//! End-to-end tests of Picket.
+//! End-to-end tests of Picket, and what they share.
+
+pub mod scripted_broker;
