@@ -17,7 +17,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStderr, ChildStdout, Command},
+    sync::mpsc,
     time::timeout,
 };
 
@@ -34,17 +36,7 @@ async fn every_tick_is_one_line_and_is_acked_by_the_collector() {
         publish(&client, Channel::Telemetry, encode(&batch(0)));
     }
     publish(&client, Channel::Backlog, encode(&batch(4)));
-    let ack = loop {
-        if let Some(ack) = next_ack(&mut poll).await {
-            if ack.boots[0]
-                .ticks
-                .last()
-                .is_some_and(|range| range.last == 5)
-            {
-                break ack;
-            }
-        }
-    };
+    let ack = ack_up_to(&mut poll, 5).await;
     assert_eq!(ack.collector, "roof");
     let known = TickRange { first: 4, last: 5 };
     assert!(ack.boots[0].boot == BOOT && ack.boots[0].ticks.contains(&known));
@@ -133,6 +125,71 @@ async fn a_plain_table_is_printed_once_at_the_end() {
 }
 
 #[tokio::test]
+async fn after_a_cut_it_connects_again_and_still_prints_each_tick_once() {
+    let broker = broker::start().unwrap();
+    let (client, mut poll) = agent(broker).await;
+    let (address, cut) = line_to(broker).await;
+    let mut picket = Picket::start(address, &["--json", "--collector", "roof"]).await;
+    publish(&client, Channel::Telemetry, encode(&batch(0)));
+    ack_up_to(&mut poll, 1).await;
+    cut.send(()).unwrap();
+    picket.told("not connected: mqtt://127.0.0.1").await;
+    picket.told("connected to").await;
+    publish(&client, Channel::Telemetry, encode(&batch(0)));
+    publish(&client, Channel::Telemetry, encode(&batch(2)));
+    ack_up_to(&mut poll, 3).await;
+    let mut ticks = Vec::new();
+    while ticks.len() < 4 {
+        ticks.extend(picket.line().await["tick"].as_u64());
+    }
+    assert_eq!(ticks, [0, 1, 2, 3]);
+    assert_eq!(picket.interrupt().await, Some(0));
+}
+
+#[tokio::test]
+async fn decode_shows_a_frame_and_names_what_is_wrong() {
+    let frame = tempfile::NamedTempFile::new().unwrap();
+    let path = frame.path().to_str().unwrap();
+    let presence = "01 04 10 00112233445566778899aabbccddeeff 03 01";
+    let json = json!({
+        "kind": "presence", "boot": "00112233-4455-6677-8899-aabbccddeeff", "connection": 3, "online": true,
+    });
+    for (text, hex, code, out, words) in [
+        (presence.replace(" 10 ", ""), true, 0, Some(json), ""),
+        (
+            "01 04 00".to_owned(),
+            true,
+            11,
+            None,
+            "ends inside its presence",
+        ),
+        (
+            "01 04 0".to_owned(),
+            true,
+            11,
+            None,
+            "odd number of hex digits",
+        ),
+        ("\u{1}\u{63}".to_owned(), false, 11, None, "kind 99"),
+    ] {
+        std::fs::write(frame.path(), &text).unwrap();
+        let args = if hex {
+            &["decode", "--hex", path][..]
+        } else {
+            &["decode", path]
+        };
+        let output = command(args).output().await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}: {stderr}");
+        assert_eq!(serde_json::from_slice(&output.stdout).ok(), out, "{text}");
+        assert!(
+            stderr.contains(words) && (words.is_empty() || stderr.contains(path)),
+            "{text}: {stderr}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn hearing_nothing_is_exit_code_13_and_wrong_usage_is_2() {
     let broker = format!("mqtt://{}", broker::start().unwrap());
     for (args, code, words) in [
@@ -172,6 +229,7 @@ async fn hearing_nothing_is_exit_code_13_and_wrong_usage_is_2() {
 
 struct Picket {
     child: Child,
+    told: Lines<BufReader<ChildStderr>>,
     out: Lines<BufReader<ChildStdout>>,
 }
 
@@ -182,14 +240,21 @@ impl Picket {
         let mut child = command(&[&["watch", "--broker", &url], args].concat())
             .spawn()
             .unwrap();
-        let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
-        while let Some(line) = timeout(PATIENCE, told.next_line()).await.unwrap().unwrap() {
-            if line.contains("connected to") {
-                break;
+        let told = BufReader::new(child.stderr.take().unwrap()).lines();
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut picket = Self { child, told, out };
+        picket.told("connected to").await;
+        picket
+    }
+
+    /// Waits until it says that on stderr.
+    async fn told(&mut self, words: &str) {
+        loop {
+            let line = timeout(PATIENCE, self.told.next_line()).await.unwrap();
+            if line.unwrap().unwrap().contains(words) {
+                return;
             }
         }
-        let out = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, out }
     }
 
     async fn line(&mut self) -> Value {
@@ -237,6 +302,24 @@ async fn agent(broker: SocketAddr) -> (AsyncClient, EventLoop) {
     (client, poll)
 }
 
+/// A line to the broker that is cut once for each word in the channel.
+async fn line_to(broker: SocketAddr) -> (SocketAddr, mpsc::UnboundedSender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (cut, mut cuts) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = TcpStream::connect(broker).await.unwrap();
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                _ = cuts.recv() => {}
+            }
+        }
+    });
+    (address, cut)
+}
+
 async fn until(poll: &mut EventLoop, wanted: impl Fn(&Incoming) -> bool) -> Incoming {
     let waiting = async {
         loop {
@@ -250,10 +333,21 @@ async fn until(poll: &mut EventLoop, wanted: impl Fn(&Incoming) -> bool) -> Inco
     timeout(PATIENCE, waiting).await.unwrap()
 }
 
-async fn next_ack(poll: &mut EventLoop) -> Option<Ack> {
-    match until(poll, |event| matches!(event, Incoming::Publish(_))).await {
-        Incoming::Publish(message) => Some(decode(&message.payload).unwrap()),
-        _ => None,
+/// Waits for the ack whose last tick is that one.
+async fn ack_up_to(poll: &mut EventLoop, tick: u64) -> Ack {
+    loop {
+        let packet = until(poll, |event| matches!(event, Incoming::Publish(_))).await;
+        let Incoming::Publish(message) = packet else {
+            continue;
+        };
+        let ack: Ack = decode(&message.payload).unwrap();
+        if ack.boots[0]
+            .ticks
+            .last()
+            .is_some_and(|range| range.last == tick)
+        {
+            return ack;
+        }
     }
 }
 
