@@ -6,7 +6,7 @@ use picket_proto::{Gap, MetricId, Reading, metric};
 use crate::{
     sources::{
         ambient::AmbientSource, cpu_busy::CpuBusySource, cpu_frequency::CpuFrequencySource,
-        load::LoadSource, memory::MemorySource, nfs_mount::NfsMountSource,
+        load::LoadSource, memory::MemorySource, nfs_mount::NfsMountSource, nfs_null::Probe,
         soc_temperature::SocTemperatureSource, throttling::ThrottlingSource, uptime::UptimeSource,
         xprt_info::XprtInfoSource,
     },
@@ -79,6 +79,7 @@ pub struct Sampler {
     xprt_info: XprtInfoSource,
     ambient: AmbientSource,
     null_rtt: Option<Reading>,
+    probe: Option<Probe>,
     /// Every source reads into this, one after the other.
     buffer: Vec<u8>,
     width: usize,
@@ -101,6 +102,7 @@ impl Sampler {
             xprt_info: XprtInfoSource::new(world),
             ambient: AmbientSource::new(world, &settings.sensors),
             null_rtt: probing.then_some(Err(Gap::Absent)),
+            probe: None,
             buffer: Vec::new(),
             width: 0,
         }
@@ -114,8 +116,14 @@ impl Sampler {
         }
     }
 
+    /// Asks that probe at every tick: what a call finds is in the sample of the next tick.
+    pub fn drive(&mut self, probe: Probe) {
+        self.probe = Some(probe);
+    }
+
     /// Reads every source once. `boottime_ms` is the tick's CLOCK_BOOTTIME.
     pub fn sample(&mut self, boottime_ms: u64) -> Sample {
+        self.ask_probe();
         let mut sample = Vec::with_capacity(self.width);
         let buffer = &mut self.buffer;
         let [throttled, under_voltage] = self.throttling.read(buffer, boottime_ms);
@@ -153,6 +161,15 @@ impl Sampler {
         self.width = sample.len();
         Sample(sample)
     }
+
+    fn ask_probe(&mut self) {
+        let Some(probe) = &mut self.probe else {
+            return;
+        };
+        let found = probe.take();
+        probe.start();
+        self.set_null_rtt(found);
+    }
 }
 
 /// A source that fails leaves the same gap in all of its metrics.
@@ -166,6 +183,7 @@ fn spread<const N: usize>(values: Result<[i64; N], Gap>) -> [Reading; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::nfs_server::Server;
 
     #[test]
     fn an_empty_tree_gives_every_metric_with_its_gap_in_order_of_ids() {
@@ -191,6 +209,24 @@ mod tests {
             let Sample(sample) = sampler.sample(0);
             let found = sample.iter().find(|(id, _)| *id == metric::NFS_NULL_RTT);
             assert_eq!(found.map(|(_, reading)| *reading), reading);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_driven_probe_is_asked_at_every_tick_and_answers_in_the_next() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let mut sampler = Sampler::new(&World::new("/"), &SamplerSettings::default());
+        sampler.drive(Probe::spawn(Server {
+            address,
+            version: 3,
+        }));
+        for expected in [Gap::FirstInterval, Gap::Unreachable, Gap::Unreachable] {
+            let Sample(sample) = sampler.sample(0);
+            let found = sample.iter().find(|(id, _)| *id == metric::NFS_NULL_RTT);
+            assert_eq!(found.map(|(_, reading)| *reading), Some(Err(expected)));
+            sampler.probe.as_mut().unwrap().ended().await;
         }
     }
 }

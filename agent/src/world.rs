@@ -19,6 +19,8 @@ use rustix::{fs::OFlags, io::Errno};
 const MAX_LINKS: usize = 40;
 /// A directory of the kernel with more entries than this is not read further.
 const MAX_ENTRIES: usize = 1024;
+/// Room for most files, so that one read gets them.
+const FIRST_PIECE: usize = 4096;
 
 /// The root beneath which the machine's files lie. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -140,7 +142,7 @@ impl World {
     /// # Errors
     /// The reason as a [`Gap`]; a longer file is [`Gap::TooLarge`].
     pub fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, Gap> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(limit.min(FIRST_PIECE));
         self.open(path)?
             .take(limit as u64 + 1)
             .read_to_end(&mut bytes)

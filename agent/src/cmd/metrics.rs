@@ -2,6 +2,7 @@
 use std::io::{self, Write};
 
 use picket_proto::metric::{Kind, Metric, REGISTRY};
+use serde::Serialize;
 
 use super::failure::Failure;
 
@@ -19,10 +20,33 @@ pub struct Args {
 /// [`Failure::Failed`] if the output can't be written.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     if args.json {
-        serde_json::to_writer(&mut *out, REGISTRY).map_err(Failure::output)?;
+        let rows: Vec<Row> = REGISTRY.iter().map(row).collect();
+        serde_json::to_writer(&mut *out, &rows).map_err(Failure::output)?;
         return writeln!(out).map_err(Failure::output);
     }
     table(out).map_err(Failure::output)
+}
+
+/// A metric with its number: elsewhere in JSON the name stands for it.
+#[derive(Serialize)]
+struct Row {
+    id: u16,
+    name: &'static str,
+    unit: &'static str,
+    scale: u32,
+    kind: Kind,
+    help: &'static str,
+}
+
+fn row(metric: &Metric) -> Row {
+    Row {
+        id: metric.id.0,
+        name: metric.name,
+        unit: metric.unit,
+        scale: metric.scale,
+        kind: metric.kind,
+        help: metric.help,
+    }
 }
 
 fn table(out: &mut impl Write) -> io::Result<()> {

@@ -15,7 +15,8 @@ use crate::{
     log,
     notify::{Notifier, Word},
     runtime_state::{RuntimeError, RuntimeState, checksum},
-    sampler::Sampler,
+    sampler::{ROOT_MOUNT, Sampler},
+    sources::{nfs_null::Probe, nfs_server},
     telemetry::{Telemetry, TelemetrySettings},
     world::World,
 };
@@ -71,8 +72,12 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
         .build()
         .map_err(StartError::Wait)?;
     let settings = loaded.settings.clone();
-    let parts = parts(world, path, loaded, identity)?;
+    let mut parts = parts(world, path, loaded, identity)?;
     runtime.block_on(async {
+        let probe = settings.sampler.nfs_probe;
+        if let Some(server) = nfs_server::server(world, probe, ROOT_MOUNT) {
+            parts.sampler.drive(Probe::spawn(server));
+        }
         let period_ms = u64::from(settings.telemetry.period_ms);
         let link = MqttLink::start(settings.link, access, identity, parts.connection);
         let waits = Waits::new(link, period_ms).map_err(StartError::Wait)?;
