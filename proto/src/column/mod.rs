@@ -14,7 +14,7 @@ use alloc::{vec, vec::Vec};
 use bits::{BitReader, BitWriter};
 use form::{Form, PACKED, Packing};
 use scale::Scale;
-use transform::Parts;
+use transform::{MAX_LISTED, Parts};
 
 use crate::{DecodeError, Gap, Reading, wire};
 
@@ -121,8 +121,8 @@ impl Plan {
             &PACKED[..]
         };
         let constant = constant.map(|plan| (plan.lead_bits(), plan));
-        let packed = forms.iter().map(move |(_, transform, coding)| {
-            let parts = transform.split(units);
+        let packed = forms.iter().filter_map(move |(_, transform, coding)| {
+            let parts = transform.split(units)?;
             let (parameter, bits) = coding.best(&parts.residuals);
             let packing = Packing {
                 transform: *transform,
@@ -131,13 +131,18 @@ impl Plan {
             };
             let form = Form::Packed(packing);
             let plan = Self { form, scale, parts };
-            (plan.lead_bits() + bits, plan)
+            Some((plan.lead_bits() + bits, plan))
         });
         constant.into_iter().chain(packed)
     }
 
     fn write_lead(&self, has_gaps: bool, out: &mut Vec<u8>) {
         form::write(self.form, self.scale, has_gaps, out);
+        if let Form::Packed(Packing { transform, .. }) = self.form {
+            if transform.heads().is_none() {
+                out.push(self.parts.head.len() as u8);
+            }
+        }
         for number in &self.parts.head {
             wire::put(number, out);
         }
@@ -151,12 +156,18 @@ impl Plan {
 }
 
 fn read_head(form: Form, bytes: &[u8]) -> Result<(Vec<i64>, &[u8]), DecodeError> {
-    let count = match form {
+    let counted = match form {
         Form::Packed(packing) => packing.transform.heads(),
-        Form::Missing(_) | Form::Constant(_) => 0,
+        Form::Missing(_) | Form::Constant(_) => Some(0),
+    };
+    let (count, mut rest) = match (counted, bytes) {
+        (Some(count), bytes) => (count, bytes),
+        (None, [count, rest @ ..]) if usize::from(*count) <= MAX_LISTED => {
+            (usize::from(*count), rest)
+        }
+        (None, _) => return Err(DecodeError::Invalid("list of the column")),
     };
     let mut head = Vec::with_capacity(count);
-    let mut rest = bytes;
     for _ in 0..count {
         let (number, after) = wire::take(rest, "first numbers of the column")?;
         head.push(number);
@@ -179,7 +190,7 @@ fn read_units(
             packing
                 .coding
                 .read(transform.residuals(count), packing.parameter, bits)
-                .map(|residuals| transform.join(head, &residuals))
+                .and_then(|residuals| transform.join(head, &residuals))
                 .ok_or(DecodeError::Invalid("residuals of the column"))
         }
     }

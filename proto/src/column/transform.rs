@@ -14,7 +14,13 @@ pub(super) enum Transform {
     Rises,
     /// Differences of the differences, signed. The head is the first value and the first difference.
     Bends,
+    /// Places in a list of at most [`MAX_LISTED`] values, the most frequent first. The head is that list, its length
+    /// before it.
+    Listed,
 }
+
+/// A list is worth its bytes only while it is short, and a longer one's places would need Rice code's escape.
+pub(super) const MAX_LISTED: usize = 12;
 
 /// What a transform makes of values.
 #[derive(Debug, Default)]
@@ -26,25 +32,26 @@ pub(super) struct Parts {
 }
 
 impl Transform {
-    /// How many numbers stand in the head.
-    pub(super) fn heads(self) -> usize {
+    /// How many numbers stand in the head; `None` if the head itself says so.
+    pub(super) fn heads(self) -> Option<usize> {
         match self {
-            Self::Values | Self::Centred | Self::Deltas => 1,
-            Self::Rises | Self::Bends => 2,
+            Self::Values | Self::Centred | Self::Deltas => Some(1),
+            Self::Rises | Self::Bends => Some(2),
+            Self::Listed => None,
         }
     }
 
     /// How many residuals stand for `values` values.
     pub(super) fn residuals(self, values: usize) -> usize {
         values.saturating_sub(match self {
-            Self::Values | Self::Centred => 0,
+            Self::Values | Self::Centred | Self::Listed => 0,
             Self::Deltas | Self::Rises => 1,
             Self::Bends => 2,
         })
     }
 
-    /// Takes at least two values apart.
-    pub(super) fn split(self, values: &[i64]) -> Parts {
+    /// Takes at least two values apart; `None` if there are too many to list.
+    pub(super) fn split(self, values: &[i64]) -> Option<Parts> {
         let first = values.first().copied().unwrap_or(0);
         let deltas = differences(values);
         let (head, residuals) = match self {
@@ -66,25 +73,34 @@ impl Transform {
                 let slope = deltas.first().copied().unwrap_or(0);
                 (Vec::from([first, slope]), zigzags(&differences(&deltas)))
             }
+            Self::Listed => {
+                let listed = by_frequency(values)?;
+                let place = |value| listed.iter().position(|known| known == value);
+                let places = values.iter().filter_map(place).map(|place| place as u64);
+                let places = places.collect();
+                (listed, places)
+            }
         };
-        Parts { head, residuals }
+        Some(Parts { head, residuals })
     }
 
-    /// Puts values together again.
-    pub(super) fn join(self, head: &[i64], residuals: &[u64]) -> Vec<i64> {
+    /// Puts values together again; `None` if a place is not in the list.
+    pub(super) fn join(self, head: &[i64], residuals: &[u64]) -> Option<Vec<i64>> {
+        let listed = |place: &u64| head.get(usize::try_from(*place).ok()?).copied();
         let head = |at: usize| head.get(at).copied().unwrap_or(0);
         let raised = |base: i64| {
             let heights = residuals.iter();
             heights.map(move |height| base.wrapping_add(*height as i64))
         };
         let signed = || residuals.iter().map(|code| unzigzag(*code));
-        match self {
+        Some(match self {
             Self::Values => raised(head(0)).collect(),
             Self::Centred => signed().map(|far| head(0).wrapping_add(far)).collect(),
             Self::Deltas => sums(head(0), signed()),
             Self::Rises => sums(head(0), raised(head(1))),
             Self::Bends => sums(head(0), sums(head(1), signed())),
-        }
+            Self::Listed => return residuals.iter().map(listed).collect(),
+        })
     }
 }
 
@@ -103,6 +119,20 @@ fn differences(values: &[i64]) -> Vec<i64> {
         .windows(2)
         .map(|pair| pair[1].wrapping_sub(pair[0]))
         .collect()
+}
+
+/// The different values, the most frequent first, or none if there are more than [`MAX_LISTED`].
+fn by_frequency(values: &[i64]) -> Option<Vec<i64>> {
+    let mut counts: Vec<(usize, i64)> = Vec::new();
+    for value in values {
+        match counts.iter().position(|(_, known)| known == value) {
+            Some(at) => counts[at].0 += 1,
+            None if counts.len() == MAX_LISTED => return None,
+            None => counts.push((1, *value)),
+        }
+    }
+    counts.sort_by_key(|(count, _)| core::cmp::Reverse(*count));
+    Some(counts.into_iter().map(|(_, value)| value).collect())
 }
 
 fn median(values: &[i64]) -> i64 {

@@ -84,6 +84,12 @@ fn packed() -> Vec<(&'static str, Vec<Reading>)> {
             ]),
         ),
         (
+            "column_listed",
+            values(&[
+                0, 0, 0x50005, 0x50000, 0, 0x50005, 0, 0, 0x50000, 0x50005, 0, 0, 0x50005, 0,
+            ]),
+        ),
+        (
             "column_own_scale",
             values(&[
                 2021,

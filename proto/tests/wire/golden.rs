@@ -39,6 +39,18 @@ fn columns_have_their_golden_bytes() {
 }
 
 #[test]
+fn fuzzing_starts_from_the_golden_frames() {
+    let seeds = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode");
+    for (name, message) in samples::messages() {
+        let (path, frame) = (seeds.join(name), samples::encode(&message));
+        if env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &frame).unwrap();
+        }
+        assert_eq!(fs::read(&path).ok(), Some(frame), "{}", path.display());
+    }
+}
+
+#[test]
 fn every_golden_file_has_its_sample() {
     let known: Vec<String> = samples::messages()
         .into_iter()
