@@ -1,0 +1,163 @@
+//! The daemon as a process, on a tree, with nobody to talk to. The service manager is this test: each tick feeds its
+//! watchdog, so ticks are waited for and nothing sleeps.
+#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+
+use std::{
+    fs,
+    os::unix::net::UnixDatagram,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const BOOT: &str = "6c45ee9d-3e4a-4a0b-b2c1-0f61de43d3d5";
+
+#[test]
+fn an_orderly_stop_saves_the_spool_and_a_restart_goes_on_with_the_numbering() {
+    let place = Place::new();
+    let mut first = place.start();
+    place.expect("READY=1");
+    (0..3).for_each(|_| place.expect("WATCHDOG=1"));
+    let second = place.command().output().unwrap();
+    let error = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{error}");
+    assert!(error.contains(&format!("(pid {})", first.id())), "{error}");
+    place.stop(&mut first);
+    assert!(
+        place.path("state/spool").exists(),
+        "ticks that nobody confirmed are saved"
+    );
+    let ticks = place.next_tick();
+    assert!(ticks >= 3, "{ticks}");
+    let mut next = place.start();
+    place.expect("READY=1");
+    assert!(
+        !place.path("state/spool").exists(),
+        "a saved spool is used once"
+    );
+    place.expect("WATCHDOG=1");
+    place.stop(&mut next);
+    assert!(place.next_tick() > ticks);
+}
+
+#[test]
+fn a_missing_state_directory_is_a_warning_and_not_the_end() {
+    let place = Place::new();
+    fs::remove_dir(place.path("state")).unwrap();
+    let mut child = place.command().stderr(Stdio::piped()).spawn().unwrap();
+    place.expect("WATCHDOG=1");
+    place.stop(&mut child);
+    let Output { stderr, .. } = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&stderr);
+    assert!(
+        said.contains("state directory") && said.contains("set state_dir"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_configuration_that_is_wrong_ends_with_2_and_check_says_the_same() {
+    let place = Place::new();
+    fs::write(place.path("picketd.toml"), "brocker = \"mqtt://h\"\n").unwrap();
+    for command in ["run", "check"] {
+        let output = place.command_of(command).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {error}");
+        assert!(
+            error.contains("picketd.toml:1") && error.contains("did you mean `broker`"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_word_on_the_kernel_command_line_fails_check_and_not_run() {
+    let place = Place::new();
+    fs::write(place.path("root/proc/cmdline"), "picket.window=soon\n").unwrap();
+    let output = place.command_of("check").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let mut child = place.start();
+    place.expect("READY=1");
+    place.stop(&mut child);
+}
+
+struct Place {
+    directory: tempfile::TempDir,
+    manager: UnixDatagram,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        for made in ["state", "root/proc/sys/kernel/random"] {
+            fs::create_dir_all(at.join(made)).unwrap();
+        }
+        fs::write(at.join("root/proc/sys/kernel/random/boot_id"), BOOT).unwrap();
+        let state = at.join("state");
+        let text = format!(
+            "broker = \"mqtt://127.0.0.1:1\"\nid = \"00000000a1b2c3d4\"\nstate_dir = {state:?}\nsample_every = \"100ms\"\n"
+        );
+        fs::write(at.join("picketd.toml"), text).unwrap();
+        let manager = UnixDatagram::bind(at.join("notify")).unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        Self { directory, manager }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self) -> Command {
+        self.command_of("run")
+    }
+
+    fn command_of(&self, command: &str) -> Command {
+        let mut picketd = Command::new(env!("CARGO_BIN_EXE_picketd"));
+        picketd
+            .args([
+                Path::new(command),
+                Path::new("--config"),
+                &self.path("picketd.toml"),
+            ])
+            .args([Path::new("--root"), &self.path("root")])
+            .env("NOTIFY_SOCKET", self.path("notify"))
+            .env("WATCHDOG_USEC", "1000000")
+            .env_remove("WATCHDOG_PID");
+        picketd
+    }
+
+    fn start(&self) -> Child {
+        self.command().spawn().unwrap()
+    }
+
+    /// Waits for that word and drops others.
+    fn expect(&self, word: &str) {
+        let mut buffer = [0; 256];
+        loop {
+            let length = self
+                .manager
+                .recv(&mut buffer)
+                .unwrap_or_else(|error| panic!("no {word}: {error}"));
+            if &buffer[..length] == word.as_bytes() {
+                return;
+            }
+        }
+    }
+
+    fn stop(&self, child: &mut Child) {
+        kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+        self.expect("STOPPING=1");
+        assert!(child.wait().unwrap().success());
+    }
+
+    /// The record of the run directory: the first counter after magic and boot id.
+    fn next_tick(&self) -> u64 {
+        let record = fs::read(self.path("root/run/picket/state")).unwrap();
+        u64::from_le_bytes(record[24..32].try_into().unwrap())
+    }
+}
