@@ -1,5 +1,7 @@
 //! The link against a broker that misbehaves by script. The clock is paused: it jumps to the next deadline whenever nobody
 //! has anything to do, so the times that are checked are exact and cost nothing.
+#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+
 use std::{collections::BTreeSet, time::Duration};
 
 use picket_proto::{BootId, Channel, DeviceId, Presence, frame};
