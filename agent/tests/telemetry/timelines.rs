@@ -1,5 +1,7 @@
 //! Timelines: at 125 this arrives, at 190 expect that batch.
-use picket_proto::{BootId, Channel, EventKind, MetricId, Quality, WallClock, metric};
+use picket_proto::{
+    Ack, BootAck, BootId, Channel, EventKind, MetricId, Quality, TickRange, WallClock, metric,
+};
 use picketd::{
     sampler::Sample,
     telemetry::{AckMode, Input},
@@ -135,31 +137,30 @@ fn live_goes_on_and_the_backlog_only_probes_while_the_collector_is_away() {
 }
 
 #[test]
-fn another_collectors_ack_and_an_ack_for_what_was_not_sent_settle_nothing() {
+fn an_ack_for_what_was_not_sent_settles_nothing() {
     let mut rig = rig(collector_mode());
     rig.run_ticks(30);
-    for collector in ["other", "watch"] {
-        let named = picket_proto::BootAck {
-            boot: BOOT,
-            ticks: vec![picket_proto::TickRange {
-                first: 0,
-                last: u64::MAX,
-            }],
-            events: vec![picket_proto::TickRange {
-                first: 0,
-                last: u64::MAX,
-            }],
-        };
-        rig.input(Input::Acked(picket_proto::Ack {
-            collector: collector.into(),
-            boots: vec![named],
-        }));
-        assert_eq!(rig.telemetry.progress().settled, 0, "{collector}");
-        assert_eq!(rig.telemetry.progress().events_settled, 0, "{collector}");
-    }
+    rig.input(Input::Acked(ack_of_everything("watch")));
+    assert_eq!(rig.telemetry.progress().settled, 0);
+    assert_eq!(rig.telemetry.progress().events_settled, 0);
     rig.connect();
     rig.settle();
     assert_eq!(rig.account(BOOT), (30, 30, 0));
+}
+
+#[test]
+fn another_collectors_ack_settles_nothing() {
+    let mut rig = rig(collector_mode());
+    rig.faults.acks_lost = true;
+    rig.connect();
+    rig.run_ticks(12);
+    for (collector, settled) in [("other", 0), ("", 0), ("watch", 6)] {
+        rig.input(Input::Acked(ack_of_everything(collector)));
+        let progress = rig.telemetry.progress();
+        assert!(progress.settled >= settled, "{collector}: {progress:?}");
+        assert_eq!(progress.settled > 0, settled > 0, "{collector}");
+        assert_eq!(progress.events_settled > 0, settled > 0, "{collector}");
+    }
 }
 
 #[test]
@@ -239,6 +240,17 @@ fn an_orderly_restart_in_the_same_boot_loses_nothing() {
     assert_eq!(rig.account(BOOT), (160, 160, 0));
     let events = &rig.collector.events[&BOOT];
     assert_eq!(events.len() as u64, rig.telemetry.progress().next_event);
+}
+
+#[test]
+fn an_image_holds_the_open_batch_too() {
+    let mut rig = rig(collector_mode());
+    rig.run_ticks(1);
+    let image = rig.telemetry.save();
+    rig.start(BOOT, Some(&image));
+    rig.connect();
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (1, 1, 0));
 }
 
 #[test]
@@ -322,16 +334,16 @@ fn a_part_that_the_collector_has_is_not_sent_again() {
     rig.connect();
     rig.run_ms(5_000);
     let (_, first) = rig.collector.batches[0].clone();
-    let part = picket_proto::BootAck {
+    let part = BootAck {
         boot: BOOT,
         ticks: vec![
-            picket_proto::TickRange { first: 0, last: 1 },
-            picket_proto::TickRange { first: 5, last: 6 },
+            TickRange { first: 0, last: 1 },
+            TickRange { first: 5, last: 6 },
         ],
         events: vec![],
     };
     let before = rig.telemetry.progress().settled;
-    rig.input(Input::Acked(picket_proto::Ack {
+    rig.input(Input::Acked(Ack {
         collector: "watch".into(),
         boots: vec![part],
     }));
@@ -385,6 +397,21 @@ fn a_broker_that_withholds_pubacks_gets_two_live_batches_and_then_waits() {
 
 fn rig(ack: AckMode) -> Rig {
     Rig::new(settings(ack, SPOOL), numbered)
+}
+
+fn ack_of_everything(collector: &str) -> Ack {
+    let everything = vec![TickRange {
+        first: 0,
+        last: u64::MAX,
+    }];
+    Ack {
+        collector: collector.into(),
+        boots: vec![BootAck {
+            boot: BOOT,
+            ticks: everything.clone(),
+            events: everything,
+        }],
+    }
 }
 
 fn times(rig: &Rig, channel: Channel) -> Vec<u64> {
