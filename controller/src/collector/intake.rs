@@ -9,9 +9,8 @@ use super::{
 
 /// Tick and event numbers, boottimes and counts above this are refused: a JSON number holds no more, no machine gets there.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
-/// Texts of a status are cut to this many characters, its lists to this many entries.
+/// Texts of a status are cut to this many characters; proto bounds its lists.
 const MAX_TEXT: usize = 200;
-const MAX_LIST: usize = 64;
 
 /// How and when a frame came.
 pub(super) struct Arrival {
@@ -325,11 +324,9 @@ fn cut(status: &mut Status) {
         cut_text(text);
     }
     if let Some(features) = &mut status.features {
-        features.truncate(MAX_LIST);
         features.iter_mut().for_each(cut_text);
     }
     if let Some(sensors) = &mut status.sensors {
-        sensors.truncate(MAX_LIST);
         for sensor in sensors {
             cut_text(&mut sensor.name);
         }

@@ -20,6 +20,10 @@ pub fn record(update: &Update) -> Value {
             fields.retain(|_, value| !value.is_null());
             fields.remove("unknown");
             fields.remove("boot");
+            // A JSON number holds 53 bits.
+            if let Some(hash) = status.config_hash {
+                fields.insert("config_hash".to_owned(), json!(format!("{hash:016x}")));
+            }
             merge(
                 json!({ "v": VERSION, "device": device, "channel": "status", "boot_id": status.boot, "status": fields }),
                 [],
@@ -115,5 +119,48 @@ fn kind(warning: &Warning) -> &'static str {
         Warning::BootForgotten(_) => "boot_forgotten",
         Warning::HolesClosed(_) => "holes_closed",
         Warning::DeviceForgotten => "device_forgotten",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use picket_proto::{BootId, DeviceId, Status};
+
+    use super::*;
+
+    #[test]
+    fn a_status_leaves_out_what_was_not_said_and_has_a_hash_that_json_can_hold() {
+        let status = Status {
+            boot: Some(BootId([1; 16])),
+            config_hash: Some(u64::MAX),
+            model: Some("Pi".to_owned()),
+            ..Status::default()
+        };
+        let update = Update::Status {
+            device: DeviceId([0; 8]),
+            status: Box::new(status),
+        };
+        let expect = json!({
+            "v": 1, "device": "0000000000000000", "channel": "status",
+            "boot_id": "01010101-0101-0101-0101-010101010101",
+            "status": { "config_hash": "ffffffffffffffff", "model": "Pi" },
+        });
+        assert_eq!(record(&update), expect);
+    }
+
+    #[test]
+    fn a_time_beyond_all_calendars_is_left_out() {
+        for (unix_ms, time, clock) in [
+            (None, None, "unset"),
+            (Some(i64::MAX), None, "unset"),
+            (Some(0), Some("1970-01-01T00:00:00.000Z"), "synchronised"),
+        ] {
+            let fields = merge(json!({}), when(unix_ms, Quality::Synchronised));
+            let fields = object(fields);
+            assert_eq!(fields.get("time").and_then(Value::as_str), time);
+            if unix_ms.is_some() {
+                assert_eq!(fields["clock"], clock);
+            }
+        }
     }
 }

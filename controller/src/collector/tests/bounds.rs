@@ -174,10 +174,10 @@ fn what_is_said_to_agents_is_not_listened_to() {
 #[test]
 fn texts_of_a_status_are_cut() {
     let mut collector = collector();
-    let long = "ä".repeat(10_000);
+    let long = "ä".repeat(400);
     let status = Status {
         model: Some(long.clone()),
-        features: Some(vec![long; 100]),
+        features: Some(vec![long; 64]),
         ..Status::default()
     };
     collector.handle(&topic(Channel::Status), &encode(&status), true, NOW);
