@@ -57,10 +57,17 @@ fn a_root_that_is_no_machine_is_named_and_ends_with_code_2() {
 }
 
 fn picketd(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_picketd"))
-        .args(arguments)
-        .output()
-        .unwrap()
+    // Cross-built tests run under an emulator, and the kernel beneath cannot execute the agent without it.
+    let program = env!("CARGO_BIN_EXE_picketd");
+    let mut command = match env::var_os("PICKET_RUNNER") {
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.args(arguments).output().unwrap()
 }
 
 fn fixtures() -> PathBuf {
