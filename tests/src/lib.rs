@@ -1,3 +1,30 @@
-//! End-to-end tests of Picket, and what they share.
+//! The test bed: real Mosquitto, real picketd and picket as child processes, a machine tree and a TCP proxy.
+//!
+//! Everything listens on loopback on a port of its own; a process is stopped by the handle that started it.
 
+pub mod agent;
+pub mod binaries;
+pub mod mosquitto;
+pub mod process;
+pub mod proxy;
 pub mod scripted_broker;
+pub mod tick_counter;
+pub mod tree;
+pub mod watcher;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `done` returns a value; panics after `deadline` with what was waited for.
+pub fn eventually<T>(what: &str, deadline: Duration, mut done: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = done() {
+            return value;
+        }
+        assert!(
+            start.elapsed() < deadline,
+            "not within {deadline:?}: {what}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

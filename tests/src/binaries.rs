@@ -1,0 +1,40 @@
+//! Where the programs under test are: beside the test executable, or where an environment variable says.
+use std::path::PathBuf;
+
+/// `picketd` of this build.
+pub fn picketd() -> PathBuf {
+    beside("picketd")
+}
+
+/// `picket` of this build.
+pub fn picket() -> PathBuf {
+    beside("picket")
+}
+
+/// A cross-built `picketd`, named by an environment variable. A test that needs it fails without it.
+pub fn from_environment(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} is not set: it names the cross-built picketd; `make test` builds it and sets it"));
+    let path = PathBuf::from(path);
+    assert!(
+        path.is_file(),
+        "{variable} names {}, which is no file: run `make cross`",
+        path.display()
+    );
+    path
+}
+
+fn beside(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("tests lie in target/PROFILE/deps");
+    let path = folder.join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --workspace` first",
+        path.display()
+    );
+    path
+}

@@ -1,0 +1,276 @@
+//! What happens to ticks when the broker dies, hangs or forgets: with a collector's acks each reaches it exactly once.
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use picket_tests::{
+    agent::{Agent, Setup},
+    eventually,
+    mosquitto::Mosquitto,
+    proxy::Proxy,
+    tick_counter::TickCounter,
+    tree::Tree,
+    watcher::Watcher,
+};
+use rustix::process::Signal;
+
+const FAST: &str = "sample_every = \"200ms\"\nwindow = \"1s\"";
+const COLLECTOR: &str = "nightwatch";
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// A broker, an agent with its own count of ticks, and a collector that acks.
+struct Bed {
+    broker: Mosquitto,
+    proxy: Proxy,
+    counter: TickCounter,
+    agent: Agent,
+    watcher: Watcher,
+    _tree: Tree,
+    _folder: tempfile::TempDir,
+}
+
+impl Bed {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Mosquitto::start(folder.path());
+        let proxy = Proxy::to(broker.address());
+        let watcher = Watcher::start(&broker.url(), Some(COLLECTOR), folder.path());
+        let tree = Tree::of("pi3-nfs3");
+        let counter = TickCounter::start(&tree);
+        let agent = Agent::start(
+            &tree,
+            &Setup {
+                broker: &proxy.url(),
+                ack: COLLECTOR,
+                extra: FAST,
+            },
+        );
+        Self {
+            broker,
+            proxy,
+            counter,
+            agent,
+            watcher,
+            _tree: tree,
+            _folder: folder,
+        }
+    }
+
+    /// Waits until the collector shows `more` ticks beyond those that it has now.
+    fn wait_for_ticks(&self, more: usize) {
+        let goal = self.watcher.tick_counts().len() + more;
+        eventually("ticks arrive", DEADLINE, || {
+            (self.watcher.tick_counts().len() >= goal).then_some(())
+        });
+    }
+
+    /// Stops the agent in an orderly way and checks the account.
+    fn settle(mut self) {
+        self.wait_for_ticks(10);
+        assert!(self.agent.process().terminate().success());
+        let made = self.counter.ticks();
+        eventually("made = delivered + lost", DEADLINE, || {
+            (self.watcher.tick_counts().len() as u64 + self.watcher.lost() == made).then_some(())
+        });
+        let counts = self.watcher.tick_counts();
+        let twice: Vec<_> = counts.iter().filter(|(_, times)| **times != 1).collect();
+        assert!(twice.is_empty(), "shown more than once: {twice:?}");
+        let first_missing = (0..).find(|n| !counts.keys().any(|(_, tick)| tick == n));
+        if self.watcher.lost() == 0 {
+            assert_eq!(
+                first_missing,
+                Some(made),
+                "a tick is missing though none was counted lost"
+            );
+        }
+        println!(
+            "{made} ticks made, {} delivered once, {} counted lost",
+            counts.len(),
+            self.watcher.lost()
+        );
+    }
+}
+
+#[test]
+fn a_broker_that_is_killed_and_forgets_everything_costs_no_tick() {
+    let mut bed = Bed::start();
+    bed.wait_for_ticks(20);
+    for _ in 0..2 {
+        bed.broker.kill();
+        std::thread::sleep(Duration::from_secs(5));
+        bed.broker.restart();
+        bed.wait_for_ticks(20);
+    }
+    assert_eq!(bed.watcher.lost(), 0);
+    bed.settle();
+}
+
+#[test]
+fn a_broker_stopped_for_a_minute_costs_no_tick_and_no_memory() {
+    let mut bed = Bed::start();
+    bed.wait_for_ticks(20);
+    let before = bed.agent.process().resident_kib().unwrap();
+    bed.broker.process().signal(Signal::STOP);
+    std::thread::sleep(Duration::from_secs(60));
+    let during = bed.agent.process().resident_kib().unwrap();
+    bed.broker.process().signal(Signal::CONT);
+    assert!(
+        during < before + 1024,
+        "{before} KiB before, {during} KiB while the broker was stopped"
+    );
+    bed.wait_for_ticks(300);
+    assert_eq!(bed.watcher.lost(), 0);
+    bed.settle();
+}
+
+#[test]
+fn a_full_socket_costs_no_tick_and_no_memory() {
+    let mut bed = Bed::start();
+    bed.wait_for_ticks(20);
+    let before = bed.agent.process().resident_kib().unwrap();
+    bed.proxy.hang();
+    std::thread::sleep(Duration::from_secs(60));
+    let during = bed.agent.process().resident_kib().unwrap();
+    bed.proxy.heal();
+    assert!(
+        during < before + 1024,
+        "{before} KiB before, {during} KiB while the socket was full"
+    );
+    bed.wait_for_ticks(300);
+    assert_eq!(bed.watcher.lost(), 0);
+    bed.settle();
+}
+
+#[test]
+fn a_line_that_is_cut_again_and_again_costs_no_tick() {
+    let bed = Bed::start();
+    for _ in 0..10 {
+        bed.wait_for_ticks(7);
+        bed.proxy.cut();
+    }
+    assert_eq!(bed.watcher.lost(), 0);
+    bed.settle();
+}
+
+#[test]
+fn a_collector_that_is_killed_between_receiving_and_acking_gets_every_tick_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Mosquitto::start(folder.path());
+    let tree = Tree::of("pi3-nfs3");
+    let _agent = Agent::start(
+        &tree,
+        &Setup {
+            broker: &broker.url(),
+            ack: COLLECTOR,
+            extra: FAST,
+        },
+    );
+    // Somebody else watches, and does not ack: the agent must keep everything.
+    let observer = Watcher::start(&broker.url(), None, folder.path());
+    eventually("an observer sees ticks", DEADLINE, || {
+        (observer.ticks().len() > 20).then_some(())
+    });
+    let collector = Watcher::start(&broker.url(), Some(COLLECTOR), folder.path());
+    eventually("the collector gets the first tick too", DEADLINE, || {
+        collector
+            .tick_counts()
+            .keys()
+            .any(|(_, tick)| *tick == 0)
+            .then_some(())
+    });
+}
+
+#[test]
+fn an_orderly_stop_saves_the_spool_and_the_next_start_delivers_it() {
+    let mut bed = Bed::start();
+    bed.wait_for_ticks(10);
+    bed.broker.kill();
+    let before = bed.counter.ticks();
+    eventually("ticks are made without a broker", DEADLINE, || {
+        (bed.counter.ticks() > before + 30).then_some(())
+    });
+    assert!(bed.agent.process().terminate().success());
+    assert!(
+        bed.agent.state_dir().join("spool").is_file(),
+        "the spool is saved"
+    );
+    bed.broker.restart();
+    bed.agent.restart();
+    bed.wait_for_ticks(50);
+    assert_eq!(bed.watcher.lost(), 0);
+    assert!(
+        !bed.agent.state_dir().join("spool").exists(),
+        "a spool that was taken up must not be taken up again"
+    );
+    bed.settle();
+}
+
+#[test]
+fn an_agent_that_is_killed_counts_what_died_with_it_as_lost() {
+    let mut bed = Bed::start();
+    bed.wait_for_ticks(10);
+    bed.broker.kill();
+    let before = bed.counter.ticks();
+    eventually("ticks are made without a broker", DEADLINE, || {
+        (bed.counter.ticks() > before + 30).then_some(())
+    });
+    bed.agent.process().kill();
+    bed.broker.restart();
+    bed.agent.restart();
+    bed.wait_for_ticks(20);
+    assert!(
+        bed.watcher.lost() >= 30,
+        "{} counted lost",
+        bed.watcher.lost()
+    );
+    bed.settle();
+}
+
+#[test]
+fn reconnects_are_spread_and_slow_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = Mosquitto::start(folder.path());
+    let beds: Vec<_> = (0..4)
+        .map(|_| refused_agent(&broker, folder.path()))
+        .collect();
+    eventually("every agent tried six times", DEADLINE, || {
+        beds.iter()
+            .all(|(proxy, ..)| proxy.arrivals().len() >= 6)
+            .then_some(())
+    });
+    let waits: Vec<Vec<Duration>> = beds
+        .iter()
+        .map(|(proxy, ..)| gaps(&proxy.arrivals()[..6]))
+        .collect();
+    for (at, one) in waits.iter().enumerate() {
+        for other in &waits[at + 1..] {
+            let same = one
+                .iter()
+                .zip(other)
+                .filter(|(a, b)| a.abs_diff(**b) < Duration::from_millis(5))
+                .count();
+            assert!(same < one.len(), "two agents wait the same times: {one:?}");
+        }
+    }
+    println!("waits between six attempts of four agents: {waits:?}");
+}
+
+fn refused_agent(broker: &Mosquitto, _folder: &Path) -> (Proxy, Tree, Agent) {
+    let proxy = Proxy::to(broker.address());
+    proxy.refuse();
+    let tree = Tree::of("pi3-nfs3");
+    let agent = Agent::start(
+        &tree,
+        &Setup {
+            broker: &proxy.url(),
+            ack: "puback",
+            extra: FAST,
+        },
+    );
+    (proxy, tree, agent)
+}
+
+fn gaps(times: &[Instant]) -> Vec<Duration> {
+    times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
