@@ -64,7 +64,10 @@ fn the_trace_is_the_same_wherever_it_is_made() {
     let hash = csv.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    assert_eq!(hash, 0xcbd4_ddfa_d4e3_118f, "{hash:#x}: measurements before and after differ");
+    assert_eq!(
+        hash, 0xcbd4_ddfa_d4e3_118f,
+        "{hash:#x}: measurements before and after differ"
+    );
 }
 
 fn batches(rows: &[Row], window: usize) -> Vec<Batch> {
