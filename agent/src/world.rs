@@ -2,9 +2,9 @@
 //!
 //! With the root `/` it is the machine that runs the agent. Any other root is a tree that stands for a machine, and then
 //! nothing outside of it is opened, absolute symlinks included. This file knows paths; what the files mean, it doesn't.
+mod resolve;
+
 use std::{
-    collections::VecDeque,
-    ffi::OsString,
     fs::{self, File, OpenOptions},
     io::{self, Read},
     os::unix::fs::OpenOptionsExt,
@@ -15,8 +15,6 @@ use std::{
 use picket_proto::Gap;
 use rustix::{fs::OFlags, io::Errno};
 
-/// As many symlinks as Linux follows in one path (path_resolution(7)).
-const MAX_LINKS: usize = 40;
 /// A directory of the kernel with more entries than this is not read further.
 const MAX_ENTRIES: usize = 1024;
 /// Room for most files, so that one read gets them.
@@ -80,7 +78,10 @@ impl World {
     /// It need not exist. In a tree, symlinks lead nowhere outside of it.
     #[must_use]
     pub fn run_dir(&self) -> PathBuf {
-        let named = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+        self.run_dir_named(std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from))
+    }
+
+    fn run_dir_named(&self, named: Option<PathBuf>) -> PathBuf {
         if let Some(named) = named.filter(|path| self.is_machine() && path.is_absolute()) {
             return named;
         }
@@ -174,42 +175,10 @@ impl World {
     /// # Errors
     /// `ELOOP` for too many symlinks, and whatever reading one of them gives.
     pub fn resolve(&self, path: &str) -> io::Result<PathBuf> {
-        if self.machine {
-            return Ok(self.root.join(path.trim_start_matches('/')));
+        match self.machine {
+            true => Ok(self.root.join(path.trim_start_matches('/'))),
+            false => resolve::resolve(&self.root, Path::new(path)),
         }
-        let mut found = Vec::<OsString>::new();
-        let mut rest: VecDeque<OsString> = Path::new(path).iter().map(Into::into).collect();
-        let mut links = 0;
-        while let Some(name) = rest.pop_front() {
-            match Path::new(&name).components().next() {
-                Some(Component::RootDir) => found.clear(),
-                Some(Component::ParentDir) => drop(found.pop()),
-                Some(Component::Normal(_)) => {
-                    let here = self.beneath(&found).join(&name);
-                    match fs::read_link(&here) {
-                        Ok(target) => {
-                            links += 1;
-                            if links > MAX_LINKS {
-                                return Err(Errno::LOOP.into());
-                            }
-                            target
-                                .iter()
-                                .rev()
-                                .for_each(|part| rest.push_front(part.into()));
-                        }
-                        Err(_) => found.push(name),
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(self.beneath(&found))
-    }
-
-    fn beneath(&self, parts: &[OsString]) -> PathBuf {
-        let mut path = self.root.to_path_buf();
-        path.extend(parts);
-        path
     }
 }
 
@@ -251,56 +220,29 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_cannot_be_left_through_symlinks() {
-        let outside = tempfile::tempdir().unwrap();
-        fs::write(outside.path().join("secret"), "outside").unwrap();
-        let tree = tempfile::tempdir().unwrap();
-        let link = |target: &str, name: &str| symlink(target, tree.path().join(name)).unwrap();
-        fs::create_dir_all(tree.path().join("sys/class")).unwrap();
-        fs::write(tree.path().join("sys/inside"), "inside").unwrap();
-        link(
-            outside.path().join("secret").to_str().unwrap(),
-            "sys/absolute",
-        );
-        link("../../../../../../../../etc/hostname", "sys/upwards");
-        link(outside.path().to_str().unwrap(), "directory");
-        link("/sys/inside", "sys/class/rooted");
-        link("../inside", "sys/class/relative");
-        link("../../../../sys/inside", "sys/class/above");
-        link("again", "again");
-        link("nowhere", "dangling");
-        for (path, read) in [
-            ("sys/absolute", Err(Gap::Absent)),
-            ("sys/upwards", Err(Gap::Absent)),
-            ("directory/secret", Err(Gap::Absent)),
-            ("../../../../../../etc/hostname", Err(Gap::Absent)),
-            ("/etc/hostname", Err(Gap::Absent)),
-            ("sys/class/rooted", Ok("inside")),
-            ("sys/class/relative", Ok("inside")),
-            ("sys/class/above", Ok("inside")),
-            ("sys/./class//../inside", Ok("inside")),
-            ("again", Err(Gap::Garbled)),
-            ("dangling", Err(Gap::Absent)),
-            ("sys/class", Err(Gap::Garbled)),
-            ("sys/inside/below", Err(Gap::Garbled)),
-        ] {
-            assert_eq!(
-                text(&World::new(tree.path()), path),
-                read.map(String::from),
-                "{path}"
-            );
-        }
-        assert!(World::new(tree.path()).list("directory").is_err());
-    }
-
-    #[test]
     fn the_run_directory_of_a_tree_stays_in_the_tree() {
         let tree = tempfile::tempdir().unwrap();
         let world = World::new(tree.path());
         assert_eq!(world.run_dir(), tree.path().join("run/picket"));
         symlink("/tmp", tree.path().join("run")).unwrap();
         assert_eq!(world.run_dir(), tree.path().join("tmp/picket"));
-        assert_eq!(World::new("/").run_dir(), Path::new("/run/picket"));
+    }
+
+    #[test]
+    fn systemd_names_the_run_directory_of_the_machine_and_of_no_tree() {
+        let tree = tempfile::tempdir().unwrap();
+        let own = tree.path().join("run/picket");
+        for (root, named, expected) in [
+            (Path::new("/"), None, Path::new("/run/picket")),
+            (Path::new("/"), Some("/run/other"), Path::new("/run/other")),
+            (Path::new("/"), Some("other"), Path::new("/run/picket")),
+            (Path::new("/"), Some(""), Path::new("/run/picket")),
+            (tree.path(), Some("/run/other"), &own),
+            (tree.path(), None, &own),
+        ] {
+            let found = World::new(root).run_dir_named(named.map(PathBuf::from));
+            assert_eq!(found, expected, "{} {named:?}", root.display());
+        }
     }
 
     #[test]
