@@ -1,19 +1,20 @@
-//! The task that keeps a connection up: resolves, tries each address, subscribes, announces, watches deadlines, backs
-//! off. It doesn't know what the messages say.
+//! The task that keeps a connection up: resolves, tries each address, backs off, says goodbye. What happens while there is
+//! a connection is in [`present`].
+mod present;
+
 use std::{net::SocketAddr, time::Duration};
 
-use picket_proto::Channel;
-use rumqttc::{ConnectionError, Event, Outgoing, Packet, SubscribeReasonCode};
+use rumqttc::{Event, Outgoing};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
 
 use super::{
-    Awaited, Cause, LinkEvent, Order,
+    Cause, LinkEvent, Order,
     addresses::Addresses,
     backoff::{self, Backoff},
-    client::{self, Client, Connection, Online},
+    client::{Client, Connection},
     guard::{Change, Guard},
     resolver::Resolver,
     session::Session,
@@ -43,14 +44,6 @@ struct Present {
     session: Session,
     since: Option<Instant>,
     stopping: bool,
-}
-
-/// Everything that can happen to a connection.
-enum Happening {
-    Client(Option<Result<Event, ConnectionError>>),
-    Order(Option<Order>),
-    Late(Awaited),
-    PauseOver,
 }
 
 impl Supervisor {
@@ -156,135 +149,6 @@ impl Supervisor {
         }
     }
 
-    async fn wait(&mut self, present: &mut Present) -> Happening {
-        let due = present.session.deadline();
-        let pause = self.guard.until().filter(|_| present.since.is_some());
-        tokio::select! {
-            // Cancel-safe: receiving from a channel is; the client itself runs in a task of its own.
-            event = present.connection.events.recv() => Happening::Client(event),
-            // Cancel-safe: receiving from a channel is.
-            order = self.orders.recv() => Happening::Order(order),
-            // Cancel-safe: deadlines keep no state.
-            awaited = until(due) => Happening::Late(awaited),
-            () = until(pause.map(|at| (at, ()))) => Happening::PauseOver,
-        }
-    }
-
-    fn handle(&mut self, present: &mut Present, happening: Happening) -> Result<(), End> {
-        let now = Instant::now();
-        match happening {
-            Happening::Client(Some(Ok(Event::Incoming(packet)))) => {
-                self.incoming(present, packet).map_err(End::Failed)
-            }
-            Happening::Client(Some(Ok(Event::Outgoing(outgoing)))) => {
-                match outgoing {
-                    // 0 would be QoS 0, which is never asked for.
-                    Outgoing::Publish(packet) if packet != 0 => present.session.written(packet),
-                    Outgoing::PingReq => present.session.pinged(now),
-                    _ => {}
-                }
-                Ok(())
-            }
-            Happening::Client(Some(Err(error))) => Err(End::Failed(client::cause(&error))),
-            Happening::Client(None) => {
-                Err(End::Failed(Cause::Broken("the client ended".to_owned())))
-            }
-            Happening::Order(Some(Order::Publish(number, publish))) => {
-                if number != self.number || present.since.is_none() {
-                    return Ok(());
-                }
-                self.publish(present, publish).map_err(End::Failed)
-            }
-            Happening::Order(_) if present.since.is_none() => Err(End::Stopped),
-            Happening::Order(_) => {
-                present.stopping = true;
-                let gone = self.client.announce(self.number, Online::Gone);
-                self.publish(present, gone).map_err(End::Failed)
-            }
-            Happening::Late(awaited) => Err(End::Failed(Cause::NoAnswer(awaited))),
-            Happening::PauseOver => self.expire(present).map_err(End::Failed),
-        }
-    }
-
-    fn incoming(&mut self, present: &mut Present, packet: Packet) -> Result<(), Cause> {
-        let now = Instant::now();
-        match packet {
-            Packet::ConnAck(_) => {
-                present.session.connected();
-                if self.guard.expire(now) == Some(Change::CameOn) {
-                    self.tell(LinkEvent::OversizedPacket { active: false });
-                }
-                match self.guard.channels() {
-                    [] => self.announce(present),
-                    channels => self.subscribe(present, channels),
-                }
-            }
-            Packet::SubAck(ack) => {
-                let refused = ack.return_codes.contains(&SubscribeReasonCode::Failure);
-                if refused {
-                    tracing::warn!(
-                        "the broker refuses a subscription of this device: commands or acks won't arrive; look at the broker's ACL"
-                    );
-                }
-                match present.session.subscribed() && present.since.is_none() {
-                    true => self.announce(present),
-                    false => Ok(()),
-                }
-            }
-            Packet::PubAck(ack) => {
-                if let Some(delivery) = present.session.acked(ack.pkid, now) {
-                    self.tell(LinkEvent::Delivered(delivery));
-                }
-                Ok(())
-            }
-            Packet::PingResp => {
-                present.session.ponged();
-                Ok(())
-            }
-            Packet::Publish(message) => {
-                match self.client.channel(&message.topic) {
-                    Some(channel) => self.tell(LinkEvent::Message {
-                        channel,
-                        payload: message.payload.to_vec(),
-                        retained: message.retain,
-                    }),
-                    None => tracing::debug!("a message on a topic that isn't ours is dropped"),
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The subscriptions stand: says that the agent is there, to the broker and to the owner loop.
-    fn announce(&mut self, present: &mut Present) -> Result<(), Cause> {
-        let here = self.client.announce(self.number, Online::Here);
-        self.publish(present, here)?;
-        present.since = Some(Instant::now());
-        self.tell(LinkEvent::Connected {
-            connection: self.number,
-        });
-        Ok(())
-    }
-
-    fn subscribe(&mut self, present: &mut Present, channels: &[Channel]) -> Result<(), Cause> {
-        present.session.subscribing(Instant::now());
-        self.client.subscribe(&present.connection, channels)
-    }
-
-    fn publish(&mut self, present: &mut Present, publish: super::Publish) -> Result<(), Cause> {
-        present.session.publishing(publish.delivery, Instant::now());
-        self.client.publish(&present.connection, publish)
-    }
-
-    fn expire(&mut self, present: &mut Present) -> Result<(), Cause> {
-        if self.guard.expire(Instant::now()).is_none() {
-            return Ok(());
-        }
-        self.tell(LinkEvent::OversizedPacket { active: false });
-        self.subscribe(present, self.guard.channels())
-    }
-
     fn note_end(&mut self, cause: &Cause) {
         match cause {
             Cause::Oversized(_) => {
@@ -309,16 +173,5 @@ impl Supervisor {
     fn tell(&self, event: LinkEvent) {
         // The owner loop is gone only when the process ends.
         let _ = self.events.send(event);
-    }
-}
-
-/// At that moment, or never.
-async fn until<T>(due: Option<(Instant, T)>) -> T {
-    match due {
-        Some((at, what)) => {
-            sleep_until(at).await;
-            what
-        }
-        None => std::future::pending().await,
     }
 }
