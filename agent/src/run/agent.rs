@@ -98,12 +98,23 @@ impl Agent {
             }
             LinkEvent::Delivered(delivery) => self.tell(Input::Delivered(delivery), link),
             LinkEvent::OversizedPacket { active } => {
-                tracing::warn!(
-                    active,
-                    "the broker sends a packet that is too large: commands are off for ten minutes"
-                );
+                match active {
+                    true => tracing::warn!(
+                        "the broker sends a packet that is too large: commands are off for ten minutes"
+                    ),
+                    false => tracing::info!("commands are on again"),
+                }
                 self.tell(Input::OversizedPacket { active }, link);
             }
+            // What a broker keeps is of another time: an ack of it was an answer once, a command must be for now.
+            LinkEvent::Message {
+                channel,
+                retained: true,
+                ..
+            } => tracing::warn!(
+                %channel,
+                "a retained message is ignored; whoever published it must not ask the broker to keep it, and can remove it with an empty one"
+            ),
             LinkEvent::Message {
                 channel, payload, ..
             } => self.message(channel, &payload, link),
