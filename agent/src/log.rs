@@ -21,11 +21,11 @@ use tracing::{
 };
 
 use crate::world::World;
-use line::{Line, Text};
+use line::Line;
 
 /// Lines that may wait for the thread.
 const QUEUE: usize = 128;
-/// The thread formats nothing, so this is plenty.
+/// The thread copies a line into a datagram, so this is plenty.
 const STACK: usize = 64 * 1024;
 
 /// Sends every event of the process to the log from now on. `PICKET_LOG` of the environment beats `level`.
@@ -34,52 +34,64 @@ pub fn start(level: LevelFilter, world: &World) {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(level);
-    let (lines, queue) = sync_channel(QUEUE);
-    let dropped = Arc::new(AtomicU64::new(0));
-    let sink = match world.is_machine().then(journald::Journald::open).flatten() {
-        Some(journald) => Sink::Journald(journald),
-        None => Sink::Stderr,
-    };
-    let counter = dropped.clone();
+    let machine = world.is_machine();
+    // A subscriber that was there before is a test's.
+    let _ = tracing::subscriber::set_global_default(spawn(level, move || sink(machine)));
+}
+
+/// Takes lines, and may wait as long as it likes.
+trait Sink {
+    fn write(&self, line: &Line);
+}
+
+struct Stderr;
+
+impl Sink for Stderr {
+    fn write(&self, line: &Line) {
+        // A closed stderr is nobody's business.
+        let _ = writeln!(std::io::stderr(), "{line}");
+    }
+}
+
+/// journald where there is one; a tree's agent is somebody's experiment, and doesn't write into the machine's journal.
+fn sink(machine: bool) -> Box<dyn Sink> {
+    match machine.then(journald::open) {
+        Some(Ok(journald)) => Box::new(journald),
+        Some(Err(_)) | None => Box::new(Stderr),
+    }
+}
+
+/// Starts the thread, which opens its sink itself, because that may wait too.
+fn spawn(level: LevelFilter, open: impl FnOnce() -> Box<dyn Sink> + Send + 'static) -> Queueing {
+    let (logger, queue) = queue(level);
+    let dropped = logger.dropped.clone();
     let thread = thread::Builder::new()
         .name("log".to_owned())
         .stack_size(STACK);
     // Without the thread the queue is closed, and every line is dropped: the agent works all the same.
-    if let Err(error) = thread.spawn(move || write(&queue, &sink, &counter)) {
+    if let Err(error) = thread.spawn(move || write(&queue, &*open(), &dropped)) {
         eprintln!("can't start the log's thread, so nothing is logged: {error}");
     }
-    // A subscriber that was there before is a test's.
-    let _ = tracing::subscriber::set_global_default(Queueing {
-        level,
-        lines,
-        dropped,
-    });
+    logger
 }
 
-enum Sink {
-    Journald(journald::Journald),
-    Stderr,
+fn queue(level: LevelFilter) -> (Queueing, Receiver<Line>) {
+    let (lines, queue) = sync_channel(QUEUE);
+    let logger = Queueing {
+        level,
+        lines,
+        dropped: Arc::default(),
+    };
+    (logger, queue)
 }
 
 /// The thread: it wakes up when there is a line, and never else.
-fn write(queue: &Receiver<Line>, sink: &Sink, dropped: &AtomicU64) {
+fn write(queue: &Receiver<Line>, sink: &dyn Sink, dropped: &AtomicU64) {
     while let Ok(line) = queue.recv() {
         sink.write(&line);
         match dropped.swap(0, Ordering::Relaxed) {
             0 => {}
             count => sink.write(&Line::dropped(count)),
-        }
-    }
-}
-
-impl Sink {
-    fn write(&self, line: &Line) {
-        match self {
-            Self::Journald(journald) => journald.send(line),
-            Self::Stderr => {
-                // A closed stderr is nobody's business.
-                let _ = writeln!(std::io::stderr(), "{line}");
-            }
         }
     }
 }
@@ -101,13 +113,7 @@ impl Subscriber for Queueing {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut text = Text::default();
-        event.record(&mut text);
-        let line = Line {
-            level: *event.metadata().level(),
-            text: text.finish(),
-        };
-        if self.lines.try_send(line).is_err() {
+        if self.lines.try_send(Line::of(event)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -140,32 +146,61 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{os::unix::net::UnixDatagram, time::Duration};
+
     use super::*;
 
     #[test]
     fn a_full_queue_drops_and_counts_and_never_waits() {
-        let (lines, queue) = sync_channel(2);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let subscriber = Queueing {
-            level: LevelFilter::INFO,
-            lines,
-            dropped: dropped.clone(),
-        };
-        tracing::subscriber::with_default(subscriber, || {
+        let (logger, queue) = queue(LevelFilter::INFO);
+        let dropped = logger.dropped.clone();
+        tracing::subscriber::with_default(logger, || {
             tracing::debug!("not this one");
-            for n in 0..5 {
+            for n in 0..QUEUE + 3 {
                 tracing::warn!(n, host = "a\nb", "line");
             }
         });
         assert_eq!(dropped.load(Ordering::Relaxed), 3);
         let lines: Vec<String> = queue.iter().map(|line| line.to_string()).collect();
+        assert_eq!(lines.len(), QUEUE);
         assert_eq!(
-            lines,
+            lines[..2],
             ["warn: line n=0 host=a\\nb", "warn: line n=1 host=a\\nb"]
         );
-        assert_eq!(
-            Line::dropped(3).to_string(),
-            "warn: 3 log lines were dropped, because nobody took them in time"
-        );
+    }
+
+    /// What tracing-journald does: a blocking socket, connected to somebody who need not read.
+    struct Blocking(UnixDatagram);
+
+    impl Sink for Blocking {
+        fn write(&self, line: &Line) {
+            self.0.send(line.text.as_bytes()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_journald_that_does_not_read_stops_the_logs_thread_and_nobody_else() {
+        let (silent, ours) = UnixDatagram::pair().unwrap();
+        silent
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let logger = spawn(LevelFilter::INFO, || Box::new(Blocking(ours)));
+        let long = "x".repeat(10_000);
+        let said = QUEUE as u64 * 10;
+        tracing::subscriber::with_default(logger, || {
+            (0..said).for_each(|_| tracing::info!("{long}"));
+        });
+        // Nobody has read until here: a caller that waits would wait for ever. Now every line is there or counted.
+        let (mut written, mut dropped) = (0, 0);
+        while written + dropped < said {
+            let mut buffer = [0; 16_384];
+            let len = silent.recv(&mut buffer).unwrap();
+            let text = String::from_utf8_lossy(&buffer[..len]);
+            match text.split_once(" log lines were dropped") {
+                Some((count, _)) => dropped += count.parse::<u64>().unwrap(),
+                None => written += 1,
+            }
+        }
+        assert!(dropped > QUEUE as u64, "{dropped}");
     }
 }
