@@ -30,6 +30,8 @@ pub struct Snapshot {
 pub struct Figures {
     /// Time on a CPU in µs: the median of the windows.
     pub cpu_us: f64,
+    /// The same of each window, in order.
+    pub cpu_us_by_window: Vec<f64>,
     /// Voluntary context switches: the median of the windows.
     pub voluntary: f64,
     /// Involuntary context switches: the median of the windows.
@@ -84,7 +86,8 @@ impl Figures {
                 .collect()
         };
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        self.cpu_us = median(each(|s| s.own.cpu_ns)) / 1000.0;
+        self.cpu_us_by_window = each(|s| s.own.cpu_ns).iter().map(|ns| ns / 1000.0).collect();
+        self.cpu_us = median(self.cpu_us_by_window.clone());
         self.voluntary = median(each(|s| s.own.voluntary));
         self.involuntary = median(each(|s| s.own.involuntary));
         let idle = median(each(|s| s.idle_broker.cpu_ns));

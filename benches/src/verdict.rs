@@ -1,5 +1,5 @@
 //! What must hold of picketd's figures. Counts and ratios only: they are the same on a slow machine.
-use crate::{contender::Kind, race::Outcome};
+use crate::{contender::Kind, figures::median, race::Outcome};
 
 /// A limit, and whether it was kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +81,7 @@ pub fn judge(outcomes: &[Outcome]) -> Option<Vec<Verdict>> {
         ),
         at_most(
             "CPU time as a share of collectd's",
-            own.cpu_us / collectd.figures.cpu_us,
+            share(&own.cpu_us_by_window, &collectd.figures.cpu_us_by_window),
             0.25,
         ),
         at_most("voluntary context switches a tick", own.voluntary, 5.0),
@@ -91,6 +91,16 @@ pub fn judge(outcomes: &[Outcome]) -> Option<Vec<Verdict>> {
     ])
 }
 
+/// The median of the windows' shares, since what else the machine does meets both in the same window. NaN, which keeps no
+/// limit, without windows.
+fn share(own: &[f64], other: &[f64]) -> f64 {
+    let shares: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
+    match shares.is_empty() {
+        true => f64::NAN,
+        false => median(shares),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,7 +108,7 @@ mod tests {
 
     fn good() -> [Outcome; 2] {
         let figures = Figures {
-            cpu_us: 200.0,
+            cpu_us_by_window: vec![200.0, 300.0, 250.0],
             voluntary: 2.0,
             syscalls: 20.0,
             peak_kib: 2500.0,
@@ -111,7 +121,7 @@ mod tests {
         };
         picketd.ticks = 48;
         let collectd = Figures {
-            cpu_us: 1000.0,
+            cpu_us_by_window: vec![1000.0, 1000.0, 2000.0],
             ..Figures::default()
         };
         [picketd, Outcome::with(Kind::Collectd, collectd)]
@@ -134,7 +144,7 @@ mod tests {
             ("ticks that reached the broker", |o| o.content.ticks = 41),
             ("metrics in every batch", |o| o.content.fewest_metrics = 13),
             ("CPU time as a share of collectd's", |o| {
-                o.figures.cpu_us = 251.0
+                o.figures.cpu_us_by_window[0] = 251.0
             }),
             ("voluntary context switches a tick", |o| {
                 o.figures.voluntary = 5.1
@@ -153,10 +163,13 @@ mod tests {
 
     #[test]
     fn a_share_of_nothing_does_not_hold() {
-        let mut outcomes = good();
-        outcomes[0].figures.cpu_us = 0.0;
-        outcomes[1].figures.cpu_us = 0.0;
-        assert_eq!(broken(&outcomes), ["CPU time as a share of collectd's"]);
+        for windows in [vec![], vec![0.0]] {
+            let mut outcomes = good();
+            outcomes[0].figures.cpu_us_by_window = windows.clone();
+            outcomes[1].figures.cpu_us_by_window = windows;
+            assert_eq!(broken(&outcomes), ["CPU time as a share of collectd's"]);
+        }
+        let outcomes = good();
         assert_eq!(judge(&outcomes[..1]), None);
     }
 }

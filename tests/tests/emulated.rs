@@ -26,7 +26,7 @@ fn an_aarch64_agent_says_exactly_what_its_machine_says() {
 
 fn fixture_arrives_unchanged(emulator: &str, variable: &str) {
     let picketd = binaries::from_environment(variable);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let broker = Mosquitto::start(folder.path());
     let watcher = Watcher::start(&broker.url(), None, folder.path());
     for fixture in ["pi3-nfs3", "pi4-nfs41"] {
