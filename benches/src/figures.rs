@@ -86,7 +86,10 @@ impl Figures {
                 .collect()
         };
         let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        self.cpu_us_by_window = each(|s| s.own.cpu_ns).iter().map(|ns| ns / 1000.0).collect();
+        self.cpu_us_by_window = each(|s| s.own.cpu_ns)
+            .iter()
+            .map(|ns| ns / 1000.0)
+            .collect();
         self.cpu_us = median(self.cpu_us_by_window.clone());
         self.voluntary = median(each(|s| s.own.voluntary));
         self.involuntary = median(each(|s| s.own.involuntary));

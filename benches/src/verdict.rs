@@ -94,7 +94,11 @@ pub fn judge(outcomes: &[Outcome]) -> Option<Vec<Verdict>> {
 /// The median of the windows' shares, since what else the machine does meets both in the same window. NaN, which keeps no
 /// limit, without windows.
 fn share(own: &[f64], other: &[f64]) -> f64 {
-    let shares: Vec<f64> = own.iter().zip(other).map(|(own, other)| own / other).collect();
+    let shares: Vec<f64> = own
+        .iter()
+        .zip(other)
+        .map(|(own, other)| own / other)
+        .collect();
     match shares.is_empty() {
         true => f64::NAN,
         false => median(shares),
