@@ -97,13 +97,22 @@ impl Coding {
         bits: &mut BitReader<'_>,
     ) -> Option<Vec<u64>> {
         match self {
-            Self::Fixed => (0..count).map(|_| bits.take(parameter)).collect(),
-            Self::Rice => (0..count).map(|_| read_rice(parameter, bits)).collect(),
-            Self::Varint => (0..count).map(|_| read_varint(bits)).collect(),
-            Self::Exp => (0..count).map(|_| read_exp(parameter, bits)).collect(),
+            Self::Fixed => exactly(count, || bits.take(parameter)),
+            Self::Rice => exactly(count, || read_rice(parameter, bits)),
+            Self::Varint => exactly(count, || read_varint(bits)),
+            Self::Exp => exactly(count, || read_exp(parameter, bits)),
             Self::Sparse => read_sparse(count, parameter, bits),
         }
     }
+}
+
+/// `count` numbers, in a vector of just that capacity.
+fn exactly(count: usize, mut next: impl FnMut() -> Option<u64>) -> Option<Vec<u64>> {
+    let mut numbers = Vec::with_capacity(count);
+    for _ in 0..count {
+        numbers.push(next()?);
+    }
+    Some(numbers)
 }
 
 fn rice_bits(number: u64, parameter: u32) -> u64 {

@@ -28,7 +28,8 @@ pub fn encode(readings: &[Reading]) -> Vec<u8> {
             return out;
         }
     }
-    let values: Vec<i64> = readings.iter().filter_map(|reading| reading.ok()).collect();
+    let mut values = Vec::with_capacity(readings.len());
+    values.extend(readings.iter().filter_map(|reading| reading.ok()));
     let has_gaps = values.len() < readings.len();
     let plan = Plan::best(&values);
     plan.write_lead(has_gaps, &mut out);
@@ -73,15 +74,16 @@ pub fn decode(bytes: &[u8], count: u16) -> Result<Vec<Reading>, DecodeError> {
         return Err(DecodeError::Invalid("end of the column"));
     }
     let mut values = units.into_iter().map(|units| lead.scale.value(units));
-    gaps.into_iter()
-        .map(|gap| match gap {
-            Some(gap) => Ok(Err(gap)),
-            None => values
+    let mut readings = Vec::with_capacity(rows);
+    for gap in gaps {
+        readings.push(match gap {
+            Some(gap) => Err(gap),
+            None => Ok(values
                 .next()
-                .map(Ok)
-                .ok_or(DecodeError::Invalid("number of values")),
-        })
-        .collect()
+                .ok_or(DecodeError::Invalid("number of values"))?),
+        });
+    }
+    Ok(readings)
 }
 
 /// How values are going to be written.
@@ -92,19 +94,27 @@ struct Plan {
 }
 
 impl Plan {
-    /// The shortest.
+    /// The shortest. Only its form is kept while others are tried, so that working memory is a few numbers a row.
     fn best(values: &[i64]) -> Self {
-        let mut best: Option<(u64, Self)> = None;
+        let mut best: Option<(u64, Form, Scale)> = None;
         for scale in Scale::candidates(values) {
             let units = scale.units(values);
-            for plan in Self::of_units(&units, scale) {
-                if best.as_ref().is_none_or(|(bits, _)| plan.0 < *bits) {
-                    best = Some(plan);
+            for (bits, plan) in Self::of_units(&units, scale) {
+                if best.is_none_or(|(least, ..)| bits < least) {
+                    best = Some((bits, plan.form, scale));
                 }
             }
         }
-        best.map(|(_, plan)| plan)
-            .expect("a scale of one always fits, and each scale has a plan")
+        let (_, form, scale) = best.expect("a scale of one always fits, and each scale has a plan");
+        let parts = match form {
+            Form::Packed(packing) => packing.transform.split(&scale.units(values)),
+            Form::Missing(_) | Form::Constant(_) => None,
+        };
+        Self {
+            form,
+            scale,
+            parts: parts.unwrap_or_default(),
+        }
     }
 
     /// Every plan for the units of a scale, with the bits that it takes.

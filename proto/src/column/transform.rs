@@ -53,10 +53,9 @@ impl Transform {
     /// Takes at least two values apart; `None` if there are too many to list.
     pub(super) fn split(self, values: &[i64]) -> Option<Parts> {
         let first = values.first().copied().unwrap_or(0);
-        let deltas = differences(values);
         let (head, residuals) = match self {
             Self::Values => {
-                let (base, heights) = above(values);
+                let (base, heights) = above(values.iter().copied());
                 (Vec::from([base]), heights)
             }
             Self::Centred => {
@@ -64,20 +63,33 @@ impl Transform {
                 let distance = |value: &i64| zigzag(value.wrapping_sub(median));
                 (Vec::from([median]), values.iter().map(distance).collect())
             }
-            Self::Deltas => (Vec::from([first]), zigzags(&deltas)),
+            Self::Deltas => (
+                Vec::from([first]),
+                differences(values).map(zigzag).collect(),
+            ),
             Self::Rises => {
-                let (base, heights) = above(&deltas);
+                let (base, heights) = above(differences(values));
                 (Vec::from([first, base]), heights)
             }
             Self::Bends => {
-                let slope = deltas.first().copied().unwrap_or(0);
-                (Vec::from([first, slope]), zigzags(&differences(&deltas)))
+                let slope = differences(values).next().unwrap_or(0);
+                let bend = |three: &[i64]| {
+                    let (before, after) = (
+                        three[1].wrapping_sub(three[0]),
+                        three[2].wrapping_sub(three[1]),
+                    );
+                    zigzag(after.wrapping_sub(before))
+                };
+                (
+                    Vec::from([first, slope]),
+                    values.windows(3).map(bend).collect(),
+                )
             }
             Self::Listed => {
                 let listed = by_frequency(values)?;
                 let place = |value| listed.iter().position(|known| known == value);
-                let places = values.iter().filter_map(place).map(|place| place as u64);
-                let places = places.collect();
+                let mut places = Vec::with_capacity(values.len());
+                places.extend(values.iter().filter_map(place).map(|place| place as u64));
                 (listed, places)
             }
         };
@@ -99,7 +111,13 @@ impl Transform {
             Self::Deltas => sums(head(0), signed()),
             Self::Rises => sums(head(0), raised(head(1))),
             Self::Bends => sums(head(0), sums(head(1), signed())),
-            Self::Listed => return residuals.iter().map(listed).collect(),
+            Self::Listed => {
+                let mut values = Vec::with_capacity(residuals.len());
+                for place in residuals {
+                    values.push(listed(place)?);
+                }
+                values
+            }
         })
     }
 }
@@ -114,11 +132,8 @@ fn unzigzag(code: u64) -> i64 {
     (code >> 1) as i64 ^ -((code & 1) as i64)
 }
 
-fn differences(values: &[i64]) -> Vec<i64> {
-    values
-        .windows(2)
-        .map(|pair| pair[1].wrapping_sub(pair[0]))
-        .collect()
+fn differences(values: &[i64]) -> impl ExactSizeIterator<Item = i64> + Clone + '_ {
+    values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]))
 }
 
 /// The different values, the most frequent first, or none if there are more than [`MAX_LISTED`].
@@ -142,14 +157,9 @@ fn median(values: &[i64]) -> i64 {
 }
 
 /// The least of the values, and how far each is above it.
-fn above(values: &[i64]) -> (i64, Vec<u64>) {
-    let least = values.iter().copied().min().unwrap_or(0);
-    let heights = values.iter().map(|value| value.abs_diff(least));
-    (least, heights.collect())
-}
-
-fn zigzags(numbers: &[i64]) -> Vec<u64> {
-    numbers.iter().map(|number| zigzag(*number)).collect()
+fn above(values: impl ExactSizeIterator<Item = i64> + Clone) -> (i64, Vec<u64>) {
+    let least = values.clone().min().unwrap_or(0);
+    (least, values.map(|value| value.abs_diff(least)).collect())
 }
 
 /// `first`, and what it becomes after each of the differences.
