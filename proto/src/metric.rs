@@ -68,7 +68,7 @@ macro_rules! registry {
 
 registry! {
     SOC_TEMPERATURE = 1, "soc_temperature", CELSIUS, Gauge, "Temperature of the SoC";
-    THROTTLED = 2, "throttled", COUNT, Flags, "Firmware's get_throttled bits: 0 under-voltage, 1 frequency capped, 2 throttled, 3 soft limit; 16 to 19 the same, seen in this boot";
+    THROTTLED = 2, "throttled", COUNT, Flags, "Firmware's get_throttled bits: 0 under-voltage, 1 frequency capped, 2 throttled, 3 soft limit; 16 to 19 the same, seen since the agent started";
     UNDER_VOLTAGE = 3, "under_voltage", COUNT, Flags, "1 while the supply voltage is too low";
     CPU_FREQUENCY = 4, "cpu_frequency", ("MHz", 1000), Gauge, "Current frequency of CPU 0";
     LOAD1 = 5, "load1", LOAD, Gauge, "Load average of 1 minute";
