@@ -37,8 +37,9 @@ impl Packed {
         self.columns.len()
     }
 
-    /// Whether `next` goes on where this batch ends: the same boot, period, stride and metrics, no hole, and at most
-    /// [`batch::MAX_TICKS`] rows in all.
+    /// Whether `next` goes on where this batch ends: the same boot, period, stride and metrics, no hole in the ticks nor
+    /// in time, and at most [`batch::MAX_TICKS`] rows in all. A tenth of the period is no hole; a restart of the agent
+    /// leaves one in time alone.
     #[must_use]
     pub fn follows(&self, next: &Self) -> bool {
         let (ours, theirs) = (&self.header, &next.header);
@@ -47,6 +48,10 @@ impl Packed {
             && ours.period_ms == theirs.period_ms
             && ours.stride == theirs.stride
             && ours.tick(ours.count) == theirs.first_tick
+            && ours
+                .boottime_ms(ours.count)
+                .abs_diff(theirs.first_boottime_ms)
+                <= u64::from(ours.period_ms / 10)
             && rows <= u32::from(batch::MAX_TICKS)
             && self.metrics().eq(next.metrics())
     }
@@ -61,7 +66,9 @@ impl Packed {
         let mut right = next.columns().ok()?.into_iter();
         self.rewritten(self.header.count + theirs, |readings| {
             let (metric, body) = right.next()?;
-            readings.extend(layout::read_column(metric, body, theirs).ok()?);
+            let more = layout::read_column(metric, body, theirs).ok()?;
+            readings.reserve_exact(more.len());
+            readings.extend(more);
             Some(())
         })
     }
@@ -177,6 +184,22 @@ mod tests {
     fn two_runs_that_follow_one_another_become_one() {
         let joined = Packed::new(&batch(100, 1, 7)).joined(&Packed::new(&batch(107, 1, 3)));
         assert_eq!(joined.unwrap().unpack(), Ok(batch(100, 1, 10)));
+    }
+
+    #[test]
+    fn a_little_jitter_is_no_hole() {
+        for (late, follows) in [
+            (-1_001, false),
+            (-1_000, true),
+            (1_000, true),
+            (1_001, false),
+        ] {
+            let mut next = batch(107, 1, 3);
+            let first = &mut next.header.first_boottime_ms;
+            *first = first.wrapping_add_signed(late);
+            let packed = Packed::new(&batch(100, 1, 7));
+            assert_eq!(packed.follows(&Packed::new(&next)), follows, "{late} ms");
+        }
     }
 
     #[test]

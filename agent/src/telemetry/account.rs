@@ -4,7 +4,7 @@ use picket_proto::BootId;
 use super::{MIN_SPOOL_BYTES, Telemetry};
 
 /// Making room re-encodes at most this many blocks per call; what is still too much is dropped.
-const RECODES: usize = 4;
+const RECODES: usize = 8;
 
 impl Telemetry {
     /// Slots without a sample have numbers, too.
@@ -38,7 +38,7 @@ impl Telemetry {
 
     fn has_room(&self) -> bool {
         let bytes = self.settings.spool_bytes.max(MIN_SPOOL_BYTES);
-        !self.spool.is_crowded() && self.memory() <= bytes
+        !self.spool.is_crowded() && self.memory() + self.spool.recoding_bytes() <= bytes
     }
 
     pub(super) fn lose(&mut self, boot: BootId, ticks: u64) {

@@ -39,10 +39,7 @@ use edges::Edges;
 use events::EventQueue;
 use pace::Pace;
 use slot::FlushSlot;
-use spool::{Lane, Spool};
-
-/// A full spool has about this many blocks. Larger ones take fewer bytes a tick, and more memory to re-encode.
-const BLOCKS: usize = 40;
+use spool::{Block, Lane, Spool};
 
 /// Everything between the sampler and the link.
 #[derive(Debug)]
@@ -85,7 +82,7 @@ impl Telemetry {
             slot: FlushSlot::new(settings.device, settings.window_ms),
             batcher: Batcher::new(settings.boot, bytes / 8),
             flush_ms: None,
-            spool: Spool::new((bytes / BLOCKS).clamp(1024, 8 * 1024)),
+            spool: Spool::new(Block::of_spool(bytes)),
             books: Books::new(settings.boot),
             edges: Edges::new(&settings),
             events: EventQueue::default(),

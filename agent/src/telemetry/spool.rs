@@ -43,8 +43,31 @@ const FRESH: usize = 4;
 #[derive(Debug)]
 pub(super) struct Spool {
     entries: Vec<Entry>,
-    /// Two entries are joined up to this many bytes.
-    block_bytes: usize,
+    block: Block,
+}
+
+/// What two entries may become together. Re-encoding a block takes memory by its rows, so both are bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) bytes: usize,
+    pub(super) rows: u16,
+}
+
+impl Block {
+    /// The blocks of a spool of that many bytes: some forty of them when it is full. Larger ones take fewer bytes a
+    /// tick, and more memory to re-encode.
+    pub(super) fn of_spool(bytes: usize) -> Self {
+        Self {
+            bytes: (bytes / 40).clamp(1024, 8 * 1024),
+            rows: (bytes / 512).clamp(64, 512) as u16,
+        }
+    }
+
+    /// Bytes that re-encoding such a block takes at most: a column as readings, values, units and residuals, some of
+    /// them twice, and the columns that are done.
+    pub(super) fn recoding_bytes(self) -> usize {
+        usize::from(self.rows) * 56 + self.bytes
+    }
 }
 
 /// What an entry may do while the confirmer is silent.
@@ -57,11 +80,11 @@ pub(super) enum Confidence {
 }
 
 impl Spool {
-    /// An empty spool; entries are joined up to `block_bytes`.
-    pub(super) fn new(block_bytes: usize) -> Self {
+    /// An empty spool; entries are joined up to `block`.
+    pub(super) fn new(block: Block) -> Self {
         Self {
             entries: Vec::new(),
-            block_bytes,
+            block,
         }
     }
 
@@ -223,6 +246,11 @@ impl Spool {
             .iter()
             .filter(|entry| entry.batch.header.boot == boot);
         ours.map(|entry| u64::from(entry.batch.header.count)).sum()
+    }
+
+    /// Bytes that joining two entries takes for a moment, beyond [`Spool::memory`].
+    pub(super) fn recoding_bytes(&self) -> usize {
+        self.block.recoding_bytes()
     }
 
     /// Bytes that the spool takes.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use picket_proto::{
-    Ack, Batch, BootAck, BootId, Channel, DeviceId, EventReport, MetricId, Quality, TickRange,
-    TickRanges, WallClock, frame,
+    Ack, Batch, BatchHeader, BootAck, BootId, Channel, DeviceId, EventReport, MetricId, Quality,
+    TickRange, TickRanges, WallClock, frame,
 };
 use picketd::{
     sampler::Sample,
@@ -43,6 +43,8 @@ pub(crate) struct Rig {
     pub(crate) faults: Faults,
     /// Ticks made in each boot: the independent count.
     pub(crate) made: BTreeMap<BootId, u64>,
+    /// When ticks were made: those that aren't named came a period after the one before.
+    times: BTreeMap<(BootId, u64), u64>,
     pub(crate) collector: Collector,
     pub(crate) sent: Vec<(u64, Channel, u64, u16)>,
     next_tick_ms: u64,
@@ -100,6 +102,7 @@ impl Rig {
         Self {
             telemetry: Telemetry::new(settings.clone(), Resume::default(), None),
             made: BTreeMap::from([(settings.boot, 0)]),
+            times: BTreeMap::new(),
             settings,
             now_ms: 5_000,
             wall: WallClock {
@@ -147,6 +150,12 @@ impl Rig {
         self.missed += slots;
         self.next_tick_ms += slots * PERIOD_MS;
         self.now_ms += slots * PERIOD_MS;
+    }
+
+    /// Time passes while no agent runs: no slot is missed, for no one numbers it.
+    pub(crate) fn pass(&mut self, ms: u64) {
+        self.next_tick_ms += ms;
+        self.now_ms += ms;
     }
 
     /// No more ticks: deadlines only, until nothing is left to wait for.
@@ -226,16 +235,16 @@ impl Rig {
                 "{memory} bytes"
             );
             assert!(actions.len() <= 5, "{} publishes at once", actions.len());
+            let deadline = self.telemetry.deadline();
+            assert!(
+                deadline.is_none_or(|at| at > self.now_ms),
+                "{deadline:?} at {}",
+                self.now_ms
+            );
             for action in actions {
                 inputs.extend(self.publish(action));
             }
         }
-        let deadline = self.telemetry.deadline();
-        assert!(
-            deadline.is_none_or(|at| at > self.now_ms),
-            "{deadline:?} at {}",
-            self.now_ms
-        );
     }
 
     fn tick(&mut self) {
@@ -246,6 +255,9 @@ impl Rig {
         *made += 1;
         let boottime_ms = self.next_tick_ms;
         self.next_tick_ms += PERIOD_MS;
+        if self.time(self.settings.boot, number) != Some(boottime_ms) {
+            self.times.insert((self.settings.boot, number), boottime_ms);
+        }
         let sample = (self.sample)(number);
         self.input(Input::Tick {
             boottime_ms,
@@ -271,7 +283,9 @@ impl Rig {
         } = action;
         let mut answers = Vec::new();
         if channel != Channel::Event {
-            self.check_order(channel, &frame::decode(&payload).unwrap());
+            let batch: Batch = frame::decode(&payload).unwrap();
+            self.check_times(&batch.header);
+            self.check_order(channel, &batch);
         }
         if self.faults.publishes_lost {
             return answers;
@@ -280,8 +294,7 @@ impl Rig {
             true => self.unanswered.push(delivery),
             false => answers.push(Input::Delivered(delivery)),
         }
-        let there = self.settings.ack == AckMode::Puback || !self.faults.collector_away;
-        if there {
+        if self.collector_is_there() {
             let ack = self.collector.receive(channel, &payload, self.sample);
             if !self.faults.acks_lost {
                 self.last_ack = Some(ack.clone());
@@ -289,6 +302,24 @@ impl Rig {
             }
         }
         answers
+    }
+
+    fn time(&self, boot: BootId, tick: u64) -> Option<u64> {
+        let known = self.times.range((boot, 0)..=(boot, tick)).next_back();
+        known.map(|((_, from), at)| at + (tick - from) * PERIOD_MS)
+    }
+
+    /// A header tells each tick's time to a tenth of the period.
+    fn check_times(&self, header: &BatchHeader) {
+        for row in 0..header.count {
+            let tick = header.tick(row);
+            let told = header.boottime_ms(row);
+            let made = self.time(header.boot, tick).unwrap();
+            assert!(
+                told.abs_diff(made) <= PERIOD_MS / 10,
+                "tick {tick} of {made} is told as of {told}"
+            );
+        }
     }
 
     /// In a connection the ticks that a topic has not carried yet come in order; `lost` never goes down.
@@ -306,15 +337,21 @@ impl Rig {
                 *next = tick + 1;
             }
         }
+        let arrives = !self.faults.publishes_lost && self.collector_is_there();
         let lost = self.collector.lost.entry(header.boot).or_default();
         assert!(
             header.lost >= *lost,
             "lost goes from {lost} to {}",
             header.lost
         );
-        if !self.faults.publishes_lost && !self.faults.collector_away {
+        if arrives {
             *lost = header.lost;
         }
+    }
+
+    /// Where the broker's word is enough, the broker stands for the collector.
+    fn collector_is_there(&self) -> bool {
+        self.settings.ack == AckMode::Puback || !self.faults.collector_away
     }
 
     /// Ticks made, ticks that the collector has, ticks that it was told are lost.

@@ -7,7 +7,7 @@ use picketd::{
     telemetry::{AckMode, Input},
 };
 
-use crate::rig::{Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
+use crate::rig::{COLLECTOR, Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
 
 const SPOOL: usize = 96 * 1024;
 const BOOT: BootId = BootId([1; 16]);
@@ -137,6 +137,74 @@ fn live_goes_on_and_the_backlog_only_probes_while_the_collector_is_away() {
 }
 
 #[test]
+fn a_block_that_is_not_confirmed_in_time_takes_all_behind_it_along() {
+    let mut rig = rig(collector_mode());
+    rig.run_ticks(8640);
+    rig.faults.collector_away = true;
+    rig.connect();
+    rig.faults = NO_FAULTS;
+    rig.run_ms(10_000);
+    rig.faults.collector_away = true;
+    rig.run_ms(100_000);
+    let sent = firsts(&rig);
+    let blocks = [&sent[..1], &sent[sent.len() - 3..]].concat();
+    assert!(sent.len() > 8, "{sent:?}");
+    rig.faults = NO_FAULTS;
+    rig.sent.clear();
+    rig.run_ticks(60);
+    rig.settle();
+    let again = firsts(&rig);
+    assert_eq!(again[..4], blocks);
+    assert!(again.is_sorted(), "{again:?}");
+    let (made, have, lost) = rig.account(BOOT);
+    assert_eq!((have, lost), (made, 0));
+}
+
+#[test]
+fn an_ack_settles_nothing_of_a_block_of_which_a_part_was_not_sent() {
+    let mut rig = rig(collector_mode());
+    rig.faults.acks_lost = true;
+    rig.connect();
+    rig.run_ticks(7);
+    rig.disconnect();
+    rig.run_ticks(400);
+    rig.input(Input::Acked(ack_of_everything(COLLECTOR)));
+    rig.faults = NO_FAULTS;
+    rig.connect();
+    rig.settle();
+    assert_eq!(rig.account(BOOT), (407, 407, 0));
+}
+
+#[test]
+fn after_a_day_without_a_call_the_next_deadline_lies_ahead() {
+    for faults in [
+        NO_FAULTS,
+        Faults {
+            publishes_lost: true,
+            ..NO_FAULTS
+        },
+        Faults {
+            acks_lost: true,
+            ..NO_FAULTS
+        },
+        Faults {
+            pubacks_lost: true,
+            ..NO_FAULTS
+        },
+    ] {
+        let mut rig = rig(collector_mode());
+        rig.run_ticks(500);
+        rig.faults = faults;
+        rig.connect();
+        rig.run_ticks(7);
+        for input in [Input::Deadline, Input::Disconnected, Input::Connected] {
+            rig.pass(86_400_000);
+            rig.input(input);
+        }
+    }
+}
+
+#[test]
 fn an_ack_for_what_was_not_sent_settles_nothing() {
     let mut rig = rig(collector_mode());
     rig.run_ticks(30);
@@ -205,7 +273,7 @@ fn slots_without_a_sample_have_numbers_and_count_as_lost() {
 #[test]
 fn a_full_spool_is_thinned_then_dropped_and_every_lost_tick_is_told() {
     for (ticks, stride) in [(3_000, 2), (40_000, 64)] {
-        let mut rig = Rig::new(settings(collector_mode(), 16 * 1024), noisy);
+        let mut rig = Rig::new(settings(collector_mode(), 20 * 1024), noisy);
         rig.run_ticks(ticks);
         rig.connect();
         rig.run_ticks(60);
@@ -240,6 +308,21 @@ fn an_orderly_restart_in_the_same_boot_loses_nothing() {
     assert_eq!(rig.account(BOOT), (160, 160, 0));
     let events = &rig.collector.events[&BOOT];
     assert_eq!(events.len() as u64, rig.telemetry.progress().next_event);
+}
+
+#[test]
+fn every_tick_keeps_its_time_when_the_agent_was_away_within_a_boot() {
+    for away_ms in [0, 900, 1_100, 35_000, 3_600_000] {
+        let mut rig = rig(collector_mode());
+        rig.run_ticks(100);
+        rig.restart(BOOT);
+        rig.pass(away_ms);
+        rig.run_ticks(500);
+        rig.connect();
+        rig.run_ticks(10);
+        rig.settle();
+        assert_eq!(rig.account(BOOT), (610, 610, 0), "away for {away_ms} ms");
+    }
 }
 
 #[test]
@@ -417,6 +500,15 @@ fn ack_of_everything(collector: &str) -> Ack {
 fn times(rig: &Rig, channel: Channel) -> Vec<u64> {
     let sent = rig.sent.iter().filter(|(_, of, ..)| *of == channel);
     sent.map(|(at, ..)| *at).collect()
+}
+
+/// First ticks of what went out as backlog.
+fn firsts(rig: &Rig) -> Vec<u64> {
+    let backlog = rig
+        .sent
+        .iter()
+        .filter(|(_, of, ..)| *of == Channel::Backlog);
+    backlog.map(|(_, _, first, _)| *first).collect()
 }
 
 /// Readings that hardly compress.

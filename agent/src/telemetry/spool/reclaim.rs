@@ -120,8 +120,8 @@ impl Spool {
         let [left, right] = pair else { return false };
         left.state == State::Waiting
             && right.state == State::Waiting
-            && left.batch.size() + right.batch.size() <= self.block_bytes
-            && on_grid(left, right)
+            && left.batch.size() + right.batch.size() <= self.block.bytes
+            && rows(left) + rows(right) <= u32::from(self.block.rows)
             && left.batch.follows(&right.batch)
     }
 
@@ -147,11 +147,4 @@ impl Spool {
 
 fn rows(entry: &Entry) -> u32 {
     u32::from(entry.batch.header.count)
-}
-
-/// Whether the right one's first tick lies where the left one's slots say, within a tenth of the period.
-fn on_grid(left: &Entry, right: &Entry) -> bool {
-    let header = &left.batch.header;
-    let slot = header.boottime_ms(header.count);
-    slot.abs_diff(right.batch.header.first_boottime_ms) <= u64::from(header.period_ms / 10)
 }
