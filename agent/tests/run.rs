@@ -117,7 +117,16 @@ impl Place {
     }
 
     fn command_of(&self, command: &str) -> Command {
-        let mut picketd = Command::new(env!("CARGO_BIN_EXE_picketd"));
+        let program = env!("CARGO_BIN_EXE_picketd");
+        // Cross-built tests run under an emulator, and the kernel beneath cannot execute the agent without it.
+        let mut picketd = match std::env::var_os("PICKET_RUNNER") {
+            Some(runner) => {
+                let mut picketd = Command::new(runner);
+                picketd.arg(program);
+                picketd
+            }
+            None => Command::new(program),
+        };
         picketd
             .args([
                 Path::new(command),
