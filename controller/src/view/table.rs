@@ -17,10 +17,11 @@ pub enum Paint {
 const HEADS: [&str; 8] = [
     "PI", "TEMP", "NFS ms", "LOAD", "THROTTLE", "AGE", "LOST", "NOTES",
 ];
-/// Columns of the terminal; the name gets what names need, the notes what is left.
-const WIDTHS: [usize; 8] = [0, 7, 8, 6, 9, 4, 5, 0];
-const NAME: std::ops::RangeInclusive<usize> = 8..=20;
-const LEAST_NOTES: usize = 8;
+/// Columns of the terminal at least; names and notes get more when there is more.
+const WIDTHS: [usize; 8] = [8, 7, 8, 6, 9, 4, 5, 8];
+/// What is left out of a narrow terminal, first things first: never the name and the temperature.
+const LEFT_OUT: [usize; 6] = [6, 4, 3, 2, 5, 7];
+const MOST_NAME: usize = 20;
 const BETWEEN: usize = 2;
 
 /// The table in lines of at most `width` columns: a head, then at most `height` lines. When not all rows have room,
@@ -50,22 +51,34 @@ pub fn render(rows: &[Row], width: usize, height: usize, paint: Paint) -> Vec<St
     lines
 }
 
+/// The width of each column, 0 for one that has no room; what is left over goes to the names, then to the notes.
 fn widths(rows: &[&Row], width: usize) -> [usize; 8] {
     let mut widths = WIDTHS;
-    let fixed: usize = widths.iter().sum::<usize>() + BETWEEN * (widths.len() - 1);
+    for at in LEFT_OUT {
+        if total(&widths) > width {
+            widths[at] = 0;
+        }
+    }
     let names = rows
         .iter()
         .map(|row| claim::escape(&row.cells[0].text).width());
-    let longest = names.max().unwrap_or(0);
-    let most = width.saturating_sub(fixed + LEAST_NOTES).max(*NAME.start());
-    widths[0] = longest.clamp(*NAME.start(), *NAME.end()).min(most);
-    widths[7] = width.saturating_sub(fixed + widths[0]);
+    let longest = names.max().unwrap_or(0).min(MOST_NAME);
+    let spare = width.saturating_sub(total(&widths));
+    widths[0] += spare.min(longest.saturating_sub(widths[0]));
+    if widths[7] > 0 {
+        widths[7] += width.saturating_sub(total(&widths));
+    }
     widths
+}
+
+/// Columns of the terminal that the shown ones take, with what is between them.
+fn total(widths: &[usize; 8]) -> usize {
+    let shown = widths.iter().filter(|width| **width > 0).count();
+    widths.iter().sum::<usize>() + BETWEEN * shown.saturating_sub(1)
 }
 
 fn line(cells: &[(String, Style); 8], widths: &[usize; 8], paint: Paint) -> String {
     let mut out = String::new();
-    let total: usize = widths.iter().sum::<usize>() + BETWEEN * (widths.len() - 1);
     for (at, ((text, style), &width)) in cells.iter().zip(widths).enumerate() {
         if width == 0 {
             continue;
@@ -88,7 +101,7 @@ fn line(cells: &[(String, Style); 8], widths: &[usize; 8], paint: Paint) -> Stri
         }
         out.push_str(&cell);
     }
-    debug_assert!(paint == Paint::Colour || out.width() <= total);
+    debug_assert!(paint == Paint::Colour || out.width() <= total(widths));
     out.trim_end().to_owned()
 }
 

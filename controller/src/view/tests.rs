@@ -51,10 +51,29 @@ fn colours_change_no_letter_and_mark_what_is_bad() {
 fn no_line_is_wider_than_the_terminal() {
     let (collector, fleet) = shelf();
     let rows = rows(&collector, &fleet, NOW + 12_000);
-    for width in 62..200 {
+    for width in 20..200 {
         for line in render(&rows, width, 24, Paint::Plain) {
             assert!(line.width() <= width, "{width}: {line:?}");
         }
+    }
+}
+
+#[test]
+fn a_narrow_terminal_leaves_out_what_matters_least() {
+    let (collector, fleet) = shelf();
+    let rows = rows(&collector, &fleet, NOW + 12_000);
+    for (width, head) in [
+        (69, "PI TEMP NFS ms LOAD THROTTLE AGE LOST NOTES"),
+        (68, "PI TEMP NFS ms LOAD THROTTLE AGE NOTES"),
+        (61, "PI TEMP NFS ms LOAD AGE NOTES"),
+        (50, "PI TEMP NFS ms AGE NOTES"),
+        (42, "PI TEMP AGE NOTES"),
+        (32, "PI TEMP NOTES"),
+        (26, "PI TEMP"),
+    ] {
+        let table = render(&rows, width, 24, Paint::Plain);
+        let words: Vec<&str> = table[0].split_whitespace().collect();
+        assert_eq!(words.join(" "), head, "{width}");
     }
 }
 
