@@ -19,19 +19,17 @@ use crate::{
     duration,
     fleet::Fleet,
     link::{Link, LinkEvent},
-    view::{
-        self, Paint, record,
-        screen::{self, Screen},
-    },
+    view::record,
 };
+
+mod show;
+
+use show::Show;
 
 /// Time between two plain tables when nobody looks at a terminal.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 /// Acks go out this often; what they name has been written by then.
 const ACK_EVERY: Duration = Duration::from_millis(500);
-/// Warnings that stay in sight below the table.
-const WARNINGS: usize = 3;
-
 /// Watch the fleet: one row a Pi, or one JSON object a line
 ///
 /// On a terminal the table is redrawn in place until Ctrl-C. Otherwise a plain table is printed every 30 s, or, with
@@ -97,25 +95,6 @@ pub async fn watch(args: &Watch, options: &Options, fleet: Fleet) -> Result<Exit
         }
         _ => Exit::Succeeded,
     })
-}
-
-/// What is shown, and where.
-enum Show {
-    Json(io::BufWriter<io::Stdout>),
-    Plain { only_at_the_end: bool },
-    Live(Screen),
-}
-
-impl Show {
-    fn open(args: &Watch) -> Result<Self> {
-        Ok(match args {
-            Watch { json: true, .. } => Self::Json(io::BufWriter::new(io::stdout())),
-            _ if screen::is_live() => Self::Live(Screen::open()?),
-            _ => Self::Plain {
-                only_at_the_end: args.duration.is_some(),
-            },
-        })
-    }
 }
 
 struct Watcher {
@@ -205,18 +184,6 @@ impl Watcher {
         Ok(())
     }
 
-    fn warn(&mut self, words: String) {
-        if !matches!(self.show, Show::Live(_)) {
-            eprintln!("picket: {}", claim::escape(&words));
-            return;
-        }
-        let time = Timestamp::now().strftime("%H:%M:%S");
-        self.warnings.push(format!("{time} {words}"));
-        if self.warnings.len() > WARNINGS {
-            self.warnings.remove(0);
-        }
-    }
-
     /// Writes out what was received, and only then acks it.
     fn ack(&mut self, link: &Link) -> Result<()> {
         if let Show::Json(out) = &mut self.show {
@@ -226,62 +193,6 @@ impl Watcher {
             link.ack(device, ack);
         }
         Ok(())
-    }
-
-    fn redraw(&mut self) -> Result<()> {
-        match &self.show {
-            Show::Json(_)
-            | Show::Plain {
-                only_at_the_end: true,
-            } => return Ok(()),
-            Show::Plain { .. } => return self.print(Paint::Plain),
-            Show::Live(_) => {}
-        }
-        let (width, height) = screen::size();
-        let room = height.saturating_sub(4 + self.warnings.len());
-        let mut lines = self.lines(width, room, screen::paint());
-        lines.extend(self.warnings.iter().map(|words| claim::fit(words, width)));
-        lines.truncate(height);
-        if let Show::Live(screen) = &mut self.show {
-            screen.show(&lines)?;
-        }
-        Ok(())
-    }
-
-    /// A line about all, then the table.
-    fn lines(&self, width: usize, room: usize, paint: Paint) -> Vec<String> {
-        let rows = view::rows(&self.collector, &self.fleet, now_ms());
-        let noteworthy = rows.iter().filter(|row| row.is_noteworthy()).count();
-        let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
-        let summary = format!("{time}  {} Pis, {noteworthy} worth a look", rows.len());
-        let mut lines = vec![
-            claim::fit(&summary, width),
-            claim::fit(&self.line, width),
-            String::new(),
-        ];
-        lines.extend(view::render(&rows, width, room, paint));
-        lines
-    }
-
-    fn print(&self, paint: Paint) -> Result<()> {
-        let (width, _) = screen::size();
-        let mut out = io::stdout().lock();
-        for line in self.lines(width, usize::MAX, paint) {
-            writeln!(out, "{line}")?;
-        }
-        writeln!(out)?;
-        Ok(())
-    }
-
-    /// Leaves the last table behind.
-    fn finish(&mut self) -> Result<()> {
-        if let Show::Json(out) = &mut self.show {
-            return Ok(out.flush()?);
-        }
-        self.show = Show::Plain {
-            only_at_the_end: true,
-        };
-        self.print(screen::paint())
     }
 }
 
