@@ -88,6 +88,16 @@ pub enum Cause {
         "the broker refused the connection: {0}; look at user, password_file and the certificate, and at the broker's log"
     )]
     Refused(String),
+    /// The peer ended the TLS handshake, or answered with something else.
+    #[error(
+        "{0}; does the broker's port speak TLS? for one that doesn't, write mqtt:// and its port"
+    )]
+    NoTls(String),
+    /// The peer answered CONNECT with something else than MQTT, or hung up.
+    #[error(
+        "no MQTT answer: {0}; does the broker's port want TLS? for one that does, write mqtts:// and its port"
+    )]
+    NoMqtt(String),
     /// A packet was larger than accepted.
     #[error("the broker sent a packet of {0} bytes, more than this agent accepts")]
     Oversized(usize),

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod binaries;
+pub mod certificates;
 pub mod mosquitto;
 pub mod process;
 pub mod proxy;

@@ -13,15 +13,22 @@ pub struct Mosquitto {
     process: Option<Process>,
     folder: PathBuf,
     port: u16,
+    more: String,
 }
 
 impl Mosquitto {
     /// Starts a broker with its files in `folder`.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, "")
+    }
+
+    /// The same, with further lines of its configuration: other listeners, each with its own rules.
+    pub fn start_with(folder: &Path, more: &str) -> Self {
         let mut broker = Self {
             process: None,
             folder: folder.to_owned(),
             port: free_port(),
+            more: more.to_owned(),
         };
         broker.restart();
         broker
@@ -52,8 +59,8 @@ impl Mosquitto {
         assert!(self.process.is_none(), "the broker runs already");
         let config = self.folder.join("mosquitto.conf");
         let text = format!(
-            "listener {} 127.0.0.1\nallow_anonymous true\npersistence false\n",
-            self.port
+            "per_listener_settings true\npersistence false\nuser root\nlistener {} 127.0.0.1\nallow_anonymous true\n{}",
+            self.port, self.more
         );
         std::fs::write(&config, text).expect("the broker's folder is writable");
         let mut command = Command::new(program());

@@ -1,10 +1,10 @@
 //! One rumqttc client for one connection: how it is set up, and the task that pumps its events. It decides nothing.
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr};
 
 use picket_proto::{Channel, Presence, Topic, frame};
 use rumqttc::{
     AsyncClient, ConnectionError, Event, LastWill, MqttOptions, NetworkOptions, QoS, StateError,
-    SubscribeFilter, TlsConfiguration, Transport, mqttbytes,
+    SubscribeFilter, TlsConfiguration, TlsError, Transport, mqttbytes,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -114,6 +114,20 @@ impl Client {
         options
     }
 
+    /// Why the client gave up before the broker answered CONNECT.
+    pub(super) fn cause_before_answer(&self, error: &ConnectionError) -> Cause {
+        let answer = match error {
+            ConnectionError::MqttState(StateError::Io(failure)) => failure.to_string(),
+            ConnectionError::MqttState(state) => state.to_string(),
+            ConnectionError::NotConnAck(_) => "another packet came".to_owned(),
+            error => return cause(error),
+        };
+        match self.access.tls {
+            None => Cause::NoMqtt(answer),
+            Some(_) => cause(error),
+        }
+    }
+
     /// Asks for these channels of this device.
     pub(super) fn subscribe(
         &self,
@@ -189,6 +203,47 @@ pub(super) fn cause(error: &ConnectionError) -> Cause {
         ConnectionError::MqttState(StateError::Deserialization(PayloadSizeLimitExceeded(size))) => {
             Cause::Oversized(*size)
         }
+        ConnectionError::Tls(TlsError::Io(failure)) if is_no_tls(failure) => {
+            Cause::NoTls(error.to_string())
+        }
         error => Cause::Broken(error.to_string()),
+    }
+}
+
+/// Whether the peer hung up in the handshake or doesn't speak TLS; one that does says in an alert what it dislikes.
+fn is_no_tls(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let hung_up = matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
+    );
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    hung_up || matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_without_tls_is_told_from_one_that_dislikes_the_agent() {
+        use rustls::{AlertDescription, Error, InvalidMessage};
+        let tls = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        for (error, no_tls) in [
+            (io::ErrorKind::ConnectionReset.into(), true),
+            (io::ErrorKind::UnexpectedEof.into(), true),
+            (
+                tls(Error::InvalidMessage(InvalidMessage::InvalidContentType)),
+                true,
+            ),
+            (
+                tls(Error::AlertReceived(AlertDescription::CertificateRequired)),
+                false,
+            ),
+            (io::ErrorKind::TimedOut.into(), false),
+        ] {
+            let cause = cause(&ConnectionError::Tls(TlsError::Io(error)));
+            assert_eq!(matches!(cause, Cause::NoTls(_)), no_tls, "{cause}");
+        }
     }
 }

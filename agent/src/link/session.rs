@@ -64,6 +64,11 @@ impl Session {
         self.connect = None;
     }
 
+    /// The broker has answered CONNECT.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.connect.is_none()
+    }
+
     /// A SUBSCRIBE was handed to the client.
     pub(super) fn subscribing(&mut self, now: Instant) {
         self.subscribe = Some(now + PROGRESS);

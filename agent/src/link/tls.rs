@@ -1,5 +1,6 @@
 //! TLS with rustls. The client connects by address, so the name in the broker's certificate is checked here, against the
-//! configured host. No server name is sent along for the same reason.
+//! configured host. No server name (SNI) is sent along: rumqttc takes one text for the address and for that name, so a broker
+//! that shares its port among several names must have this one as its default.
 use std::{path::Path, sync::Arc};
 
 use rustls::{

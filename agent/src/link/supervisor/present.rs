@@ -55,7 +55,12 @@ impl Supervisor {
                 }
                 Ok(())
             }
-            Happening::Client(Some(Err(error))) => Err(End::Failed(client::cause(&error))),
+            Happening::Client(Some(Err(error))) => {
+                Err(End::Failed(match present.session.is_accepted() {
+                    true => client::cause(&error),
+                    false => self.client.cause_before_answer(&error),
+                }))
+            }
             Happening::Client(None) => {
                 Err(End::Failed(Cause::Broken("the client ended".to_owned())))
             }
