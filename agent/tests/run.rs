@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -80,6 +81,36 @@ fn a_wrong_word_on_the_kernel_command_line_fails_check_and_not_run() {
     assert_eq!(output.status.code(), Some(2));
     let mut child = place.start();
     place.expect("READY=1");
+    place.stop(&mut child);
+}
+
+#[test]
+fn a_hangup_says_what_a_restart_would_change_and_changes_nothing() {
+    let place = Place::new();
+    let mut child = place.command().stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    place.expect("READY=1");
+    let good = fs::read_to_string(place.path("picketd.toml")).unwrap();
+    for (text, said) in [
+        (good.clone(), "nothing changed"),
+        (
+            format!("{good}window = \"30s\"\n"),
+            "these settings changed and need a restart: window",
+        ),
+        (
+            format!("{good}windo = \"30s\"\n"),
+            "the configuration is not valid now, a restart would fail",
+        ),
+    ] {
+        fs::write(place.path("picketd.toml"), text).unwrap();
+        kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+        assert!(
+            log.any(|line| line.unwrap().contains(said)),
+            "no line with {said:?}"
+        );
+    }
+    // And it ticks on.
+    (0..3).for_each(|_| place.expect("WATCHDOG=1"));
     place.stop(&mut child);
 }
 

@@ -1,6 +1,7 @@
 //! Resolves the broker's name in a thread of its own, because the C library may wait for ever; whoever asks waits for a
 //! deadline. It knows nothing of MQTT.
 use std::{
+    io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     sync::{
         Arc,
@@ -29,6 +30,16 @@ impl Resolver {
         if let Ok(address) = host.parse::<IpAddr>() {
             return vec![(address, port).into()];
         }
+        let name = host.to_owned();
+        let lookup = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
+        self.ask(host, lookup).await
+    }
+
+    async fn ask(
+        &self,
+        host: &str,
+        lookup: impl FnOnce() -> io::Result<Vec<SocketAddr>> + Send + 'static,
+    ) -> Vec<SocketAddr> {
         if self.busy.swap(true, Ordering::AcqRel) {
             tracing::warn!(
                 "the resolver still hangs on {host}; trying the addresses known from before"
@@ -36,15 +47,12 @@ impl Resolver {
             return Vec::new();
         }
         let (answer, asked) = oneshot::channel();
-        let name = host.to_owned();
         let busy = self.busy.clone();
         let thread = thread::Builder::new()
             .name("resolver".to_owned())
             .stack_size(STACK);
         let spawned = thread.spawn(move || {
-            let found = (name.as_str(), port)
-                .to_socket_addrs()
-                .map(Iterator::collect);
+            let found = lookup();
             busy.store(false, Ordering::Release);
             // Nobody waits any more if the deadline has passed.
             let _ = answer.send(found);
@@ -73,10 +81,14 @@ impl Resolver {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
+    use tokio::time::Instant;
+
     use super::*;
 
     #[tokio::test]
-    async fn an_address_is_its_own_answer_and_a_hanging_resolver_is_not_asked_twice() {
+    async fn an_address_is_its_own_answer_and_a_name_has_some() {
         let resolver = Resolver::default();
         assert_eq!(
             resolver.resolve("::1", 1883).await,
@@ -84,7 +96,25 @@ mod tests {
         );
         let found = resolver.resolve("localhost", 1883).await;
         assert!(found.iter().all(|address| address.ip().is_loopback()) && !found.is_empty());
-        resolver.busy.store(true, Ordering::Release);
-        assert!(resolver.resolve("localhost", 1883).await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_that_hangs_is_given_up_and_asked_again_only_when_it_is_back() {
+        let resolver = Resolver::default();
+        let (answer, hanging) = mpsc::channel();
+        let start = Instant::now();
+        let found = resolver.ask("broker", move || hanging.recv().map_err(io::Error::other));
+        assert!(found.await.is_empty());
+        assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs());
+        let again = resolver.ask("broker", || panic!("two threads hang"));
+        assert!(again.await.is_empty());
+        assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs(), "it waited");
+        answer.send(Vec::new()).unwrap();
+        while resolver.busy.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        let address: SocketAddr = ([192, 0, 2, 1], 1883).into();
+        let back = resolver.ask("broker", move || Ok(vec![address])).await;
+        assert_eq!(back, [address]);
     }
 }
