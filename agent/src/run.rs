@@ -3,7 +3,7 @@ mod agent;
 mod spool_file;
 mod start;
 
-use std::{io, time::Duration};
+use std::io;
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    clock::{self, Slot, TickTimer},
+    clock::{Alarm, Slot, TickTimer},
     link::{Link, LinkEvent},
     notify::STOP_DEADLINE,
 };
@@ -41,6 +41,7 @@ pub enum Event {
 pub struct Waits<L> {
     link: L,
     timer: TickTimer,
+    alarm: Alarm,
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -56,6 +57,7 @@ impl<L: Link> Waits<L> {
         Ok(Self {
             link,
             timer: TickTimer::new(period_ms)?,
+            alarm: Alarm::new()?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
@@ -66,6 +68,8 @@ impl<L: Link> Waits<L> {
     /// The next thing that happens. `deadline` is on CLOCK_BOOTTIME, in ms.
     async fn next(&mut self, deadline: Option<u64>) -> io::Result<Event> {
         let stopping = self.give_up.is_some();
+        // The next tick asks for the deadline again, so one that isn't before it needs no wake-up of its own.
+        let deadline = deadline.filter(|due| stopping || *due < self.timer.next_ms());
         tokio::select! {
             // The order is the precedence, and saves asking for chance at every turn.
             biased;
@@ -79,9 +83,9 @@ impl<L: Link> Waits<L> {
             slot = self.timer.tick(), if !stopping => slot.map(Event::Tick),
             // Cancel-safe: the trait asks for it.
             event = self.link.event() => Ok(Event::Link(event)),
-            // Cancel-safe: deadlines keep no state.
-            () = at(deadline.map(moment)) => Ok(Event::Deadline),
-            // Cancel-safe: as above.
+            // Cancel-safe: an alarm that rang stays so.
+            rang = self.alarm.at(deadline) => rang.map(|()| Event::Deadline),
+            // Cancel-safe: a deadline keeps no state.
             () = at(self.give_up) => Ok(Event::GiveUp),
         }
     }
@@ -112,11 +116,6 @@ pub async fn serve<L: Link>(mut agent: Agent, mut waits: Waits<L>) -> io::Result
     }
     agent.save();
     Ok(())
-}
-
-/// When a time of CLOCK_BOOTTIME comes, on the clock of tokio's timers.
-fn moment(boottime_ms: u64) -> Instant {
-    Instant::now() + Duration::from_millis(boottime_ms.saturating_sub(clock::boottime_ms()))
 }
 
 /// At that moment, or never.

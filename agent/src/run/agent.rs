@@ -6,7 +6,7 @@ use picket_proto::{Ack, Channel, Status, frame};
 
 use super::spool_file;
 use crate::{
-    clock::{self, Slot},
+    clock::{self, Slot, Wall},
     link::{Link, LinkEvent, Publish},
     log::chain,
     notify::{Notifier, Word},
@@ -40,6 +40,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Agent {
     parts: Parts,
+    wall: Wall,
     /// The run directory could not be written; said once.
     state_failed: bool,
 }
@@ -50,6 +51,7 @@ impl Agent {
     pub fn new(parts: Parts) -> Self {
         Self {
             parts,
+            wall: Wall::default(),
             state_failed: false,
         }
     }
@@ -65,7 +67,7 @@ impl Agent {
         let input = Input::Tick {
             boottime_ms: slot.boottime_ms,
             missed: slot.missed,
-            wall: clock::wall(),
+            wall: self.wall.now(),
             sample,
         };
         self.tell(input, link);
@@ -98,23 +100,12 @@ impl Agent {
             }
             LinkEvent::Delivered(delivery) => self.tell(Input::Delivered(delivery), link),
             LinkEvent::OversizedPacket { active } => {
-                match active {
-                    true => tracing::warn!(
-                        "the broker sends a packet that is too large: commands are off for ten minutes"
-                    ),
-                    false => tracing::info!("commands are on again"),
-                }
+                note_oversized(active);
                 self.tell(Input::OversizedPacket { active }, link);
             }
-            // What a broker keeps is of another time: an ack of it was an answer once, a command must be for now.
             LinkEvent::Message {
-                channel,
-                retained: true,
-                ..
-            } => tracing::warn!(
-                %channel,
-                "a retained message is ignored; whoever published it must not ask the broker to keep it, and can remove it with an empty one"
-            ),
+                channel, retained, ..
+            } if retained => ignore_retained(channel),
             LinkEvent::Message {
                 channel, payload, ..
             } => self.message(channel, &payload, link),
@@ -203,4 +194,21 @@ impl Agent {
             .inspect_err(|error| tracing::debug!("{}", chain(error)))
             .is_ok()
     }
+}
+
+fn note_oversized(active: bool) {
+    match active {
+        true => tracing::warn!(
+            "the broker sends a packet that is too large: commands are off for ten minutes"
+        ),
+        false => tracing::info!("commands are on again"),
+    }
+}
+
+/// What a broker keeps is of another time: an ack of it was an answer once, and a command must be for now.
+fn ignore_retained(channel: Channel) {
+    tracing::warn!(
+        %channel,
+        "a retained message is ignored; whoever published it must not ask the broker to keep it, and can remove it with an empty one"
+    );
 }
