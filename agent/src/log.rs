@@ -12,6 +12,7 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use tracing::{
@@ -28,15 +29,37 @@ const QUEUE: usize = 128;
 /// The thread copies a line into a datagram, so this is plenty.
 const STACK: usize = 64 * 1024;
 
+/// How long the end of the process waits for the last lines.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// The running log. Dropping it waits a moment for the lines that are queued, for they say why the process ends.
+#[derive(Debug)]
+pub struct Log {
+    pending: Arc<AtomicU64>,
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let start = Instant::now();
+        while self.pending.load(Ordering::Acquire) > 0 && start.elapsed() < LAST_LINES {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
 /// Sends every event of the process to the log from now on. `PICKET_LOG` of the environment beats `level`.
-pub fn start(level: LevelFilter, world: &World) {
+#[must_use]
+pub fn start(level: LevelFilter, world: &World) -> Log {
     let level = std::env::var("PICKET_LOG")
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(level);
     let machine = world.is_machine();
+    let logger = spawn(level, move || sink(machine));
+    let pending = logger.pending.clone();
     // A subscriber that was there before is a test's.
-    let _ = tracing::subscriber::set_global_default(spawn(level, move || sink(machine)));
+    let _ = tracing::subscriber::set_global_default(logger);
+    Log { pending }
 }
 
 /// Takes lines, and may wait as long as it likes.
@@ -64,12 +87,12 @@ fn sink(machine: bool) -> Box<dyn Sink> {
 /// Starts the thread, which opens its sink itself, because that may wait too.
 fn spawn(level: LevelFilter, open: impl FnOnce() -> Box<dyn Sink> + Send + 'static) -> Queueing {
     let (logger, queue) = queue(level);
-    let dropped = logger.dropped.clone();
+    let (dropped, pending) = (logger.dropped.clone(), logger.pending.clone());
     let thread = thread::Builder::new()
         .name("log".to_owned())
         .stack_size(STACK);
     // Without the thread the queue is closed, and every line is dropped: the agent works all the same.
-    if let Err(error) = thread.spawn(move || write(&queue, &*open(), &dropped)) {
+    if let Err(error) = thread.spawn(move || write(&queue, &*open(), (&dropped, &pending))) {
         eprintln!("can't start the log's thread, so nothing is logged: {error}");
     }
     logger
@@ -81,18 +104,20 @@ fn queue(level: LevelFilter) -> (Queueing, Receiver<Line>) {
         level,
         lines,
         dropped: Arc::default(),
+        pending: Arc::default(),
     };
     (logger, queue)
 }
 
 /// The thread: it wakes up when there is a line, and never else.
-fn write(queue: &Receiver<Line>, sink: &dyn Sink, dropped: &AtomicU64) {
+fn write(queue: &Receiver<Line>, sink: &dyn Sink, (dropped, pending): (&AtomicU64, &AtomicU64)) {
     while let Ok(line) = queue.recv() {
         sink.write(&line);
         match dropped.swap(0, Ordering::Relaxed) {
             0 => {}
             count => sink.write(&Line::dropped(count)),
         }
+        pending.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -101,6 +126,7 @@ struct Queueing {
     level: LevelFilter,
     lines: SyncSender<Line>,
     dropped: Arc<AtomicU64>,
+    pending: Arc<AtomicU64>,
 }
 
 impl Subscriber for Queueing {
@@ -113,7 +139,9 @@ impl Subscriber for Queueing {
     }
 
     fn event(&self, event: &Event<'_>) {
+        self.pending.fetch_add(1, Ordering::Relaxed);
         if self.lines.try_send(Line::of(event)).is_err() {
+            self.pending.fetch_sub(1, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -146,7 +174,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::net::UnixDatagram, time::Duration};
+    use std::os::unix::net::UnixDatagram;
 
     use super::*;
 
@@ -202,5 +230,27 @@ mod tests {
             }
         }
         assert!(dropped > QUEUE as u64, "{dropped}");
+    }
+
+    #[test]
+    fn the_end_waits_for_the_last_lines_but_not_for_ever() {
+        let (silent, ours) = UnixDatagram::pair().unwrap();
+        let logger = spawn(LevelFilter::INFO, || Box::new(Blocking(ours)));
+        let pending = logger.pending.clone();
+        let log = || {
+            drop(Log {
+                pending: pending.clone(),
+            })
+        };
+        tracing::subscriber::with_default(logger, || {
+            tracing::info!("last");
+            log();
+            silent.set_nonblocking(true).unwrap();
+            assert_eq!(silent.recv(&mut [0; 16]).unwrap(), "last".len());
+            let long = "x".repeat(10_000);
+            (0..QUEUE * 10).for_each(|_| tracing::info!("{long}"));
+            log();
+        });
+        assert!(pending.load(Ordering::Acquire) > 0);
     }
 }

@@ -57,7 +57,7 @@ pub struct Source {
 /// # Errors
 /// What keeps it from coming up, or that its timer failed.
 pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError> {
-    log::start(loaded.settings.log, world);
+    let _log = log::start(loaded.settings.log, world);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}; the file's value holds");
     }
