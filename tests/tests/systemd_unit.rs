@@ -1,0 +1,41 @@
+//! The unit that images install, as systemd-analyze reads it: nothing is started.
+#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+
+use std::{fs, path::Path, process::Command};
+
+use picket_tests::binaries;
+
+#[test]
+fn the_unit_is_valid_and_exposes_little() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = folder.path().join("picketd.service");
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs::read_to_string(repository.join("systemd/picketd.service")).unwrap();
+    // systemd-analyze looks whether the program is there.
+    let program = binaries::picketd();
+    let installed = text.replace("/usr/bin/picketd", program.to_str().unwrap());
+    assert_ne!(installed, text, "the unit starts /usr/bin/picketd");
+    fs::write(&unit, installed).unwrap();
+    let verified = said(&["verify"], &unit);
+    assert_eq!(
+        verified, "",
+        "systemd-analyze verify is silent about a good unit"
+    );
+    // 0 is a sealed box, 100 a program that may do anything; without its hardening this unit has 96.
+    said(&["security", "--offline=true", "--threshold=30"], &unit);
+}
+
+fn said(arguments: &[&str], unit: &Path) -> String {
+    let output = Command::new("systemd-analyze")
+        .args(arguments)
+        .arg(unit)
+        .output()
+        .expect("systemd-analyze is there: run scripts/setup test");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {text}");
+    match arguments {
+        ["verify"] => text,
+        _ => String::new(),
+    }
+}
