@@ -173,7 +173,7 @@ fn a_line_that_is_cut_again_and_again_costs_no_tick() {
 }
 
 #[test]
-fn a_collector_that_is_killed_between_receiving_and_acking_gets_every_tick_again() {
+fn ticks_that_only_an_observer_received_are_kept_for_the_collector() {
     let folder = tempfile::tempdir().unwrap();
     let broker = Mosquitto::start(folder.path());
     let tree = Tree::of("pi3-nfs3");
