@@ -50,7 +50,7 @@ fn run(cli: Cli) -> Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Watch(args) => watch::run(&args, &cli.options).await,
-            Command::Demo(args) => demo::run(&args).await,
+            Command::Demo(args) => demo::run(&args, &cli.options).await,
             Command::Decode(args) => decode::run(&args),
         }
     })

@@ -7,6 +7,27 @@ use crate::DeviceId;
 /// The root word of the topics unless configured otherwise.
 pub const DEFAULT_ROOT: &str = "picket";
 
+/// The name that `ack` of an agent gives to the broker's confirmation; no collector may bear it.
+pub const PUBACK: &str = "puback";
+
+/// Whether `text` can be the root of topics: words of letters, digits, `-`, `_` and `.` with `/` between them, 64 bytes at
+/// most.
+#[must_use]
+pub fn is_root(text: &str) -> bool {
+    text.len() <= 64 && text.split('/').all(is_word)
+}
+
+/// Whether `text` can be a collector's name: letters, digits, `-`, `_` and `.`, 1 to 64 of them, and not [`PUBACK`].
+#[must_use]
+pub fn is_collector(text: &str) -> bool {
+    is_word(text) && text.len() <= 64 && text != PUBACK
+}
+
+fn is_word(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !text.is_empty() && text.chars().all(good)
+}
+
 /// What is said on a topic, and by whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
@@ -88,4 +109,32 @@ impl Topic {
 #[must_use]
 pub fn every_device(channel: Channel, root: &str) -> String {
     format!("{root}/1/{channel}/+")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_one_rule() {
+        let long = "x".repeat(65);
+        for (text, root, collector) in [
+            ("picket", true, true),
+            ("hall-2/picket_1.0", true, false),
+            ("puback", true, false),
+            ("", false, false),
+            ("a//b", false, false),
+            ("/a", false, false),
+            ("a/+", false, false),
+            ("a b", false, false),
+            ("é", false, false),
+            (&long, false, false),
+        ] {
+            assert_eq!(
+                (is_root(text), is_collector(text)),
+                (root, collector),
+                "{text}"
+            );
+        }
+    }
 }

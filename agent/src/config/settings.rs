@@ -1,7 +1,11 @@
 //! What is valid to run with. Each part is built from its own keys.
 use std::{fs::File, path::PathBuf, time::Duration};
 
-use picket_proto::{DeviceId, batch::MAX_TICKS, topic::DEFAULT_ROOT};
+use picket_proto::{
+    DeviceId,
+    batch::MAX_TICKS,
+    topic::{self, DEFAULT_ROOT},
+};
 use tracing::level_filters::LevelFilter;
 
 use super::{
@@ -189,23 +193,24 @@ fn tls(reader: &mut Reader, broker: &Broker) -> TlsFiles {
 }
 
 fn topic_root(raw: &Raw) -> Result<String, String> {
-    let root = text::word(raw, "-_./")?;
-    if root.split('/').any(str::is_empty) {
+    let root = raw.text()?;
+    if !topic::is_root(root) {
         return Err(format!(
-            "a topic word is empty; write something like \"{DEFAULT_ROOT}\""
+            "write words of letters, digits or any of -_. with / between them, like \"{DEFAULT_ROOT}\""
         ));
     }
-    Ok(root)
+    Ok(root.to_owned())
 }
 
 fn ack(raw: &Raw) -> Result<AckMode, String> {
-    let name = text::word(raw, "-_.").map_err(|why| {
-        format!("{why}: \"puback\", or the name of the collector whose acks count")
-    })?;
-    Ok(match name.as_str() {
-        "puback" => AckMode::Puback,
-        _ => AckMode::Collector(name),
-    })
+    match raw.text()? {
+        topic::PUBACK => Ok(AckMode::Puback),
+        name if topic::is_collector(name) => Ok(AckMode::Collector(name.to_owned())),
+        _ => Err(format!(
+            "write \"{}\", or the name of the collector whose acks count: 1 to 64 letters, digits or any of -_.",
+            topic::PUBACK
+        )),
+    }
 }
 
 fn limits(raw: &Raw) -> Result<Vec<i32>, String> {

@@ -103,7 +103,7 @@ const WRONG: &[(&str, &[&str])] = &[
     ("broker = \"mqtts://h\"", &["`broker`", "set ca in [tls]"]),
     ("id = \"1\"", &["`id` = \"1\"", "16 hex digits"]),
     ("topic_root = \"a/+\"", &["`topic_root`", "letters, digits"]),
-    ("topic_root = \"/a\"", &["`topic_root`", "empty"]),
+    ("topic_root = \"/a\"", &["`topic_root`", "words of"]),
     (
         "allowed_signers = \"/nonexistent\"",
         &["`allowed_signers`", "a file that picketd can read"],

@@ -8,7 +8,7 @@ use picket_proto::DeviceId;
 use rumqttc::{AsyncClient, MqttOptions, QoS};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Exit, options::Options, watch};
+use super::{Exit, options::Options, usage, watch};
 use crate::{
     demo::{
         agent::{self, Agent},
@@ -41,8 +41,13 @@ pub struct Demo {
 /// Runs the command.
 ///
 /// # Errors
-/// A part can't be started, or picketd ends by itself.
-pub async fn run(args: &Demo) -> Result<Exit> {
+/// A part can't be started, picketd ends by itself, or another broker is asked for.
+pub async fn run(args: &Demo, options: &Options) -> Result<Exit> {
+    if options.broker.is_some() {
+        return Err(usage(
+            "picket demo runs a broker of its own; to watch --broker, use picket watch",
+        ));
+    }
     let picketd = agent::find(args.picketd.as_deref())?;
     let broker = broker::start()?;
     let mut agent = Agent::start(&picketd, broker, COLLECTOR)?;

@@ -3,7 +3,7 @@ use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use picket_proto::topic::DEFAULT_ROOT;
+use picket_proto::topic::{self, DEFAULT_ROOT};
 
 use super::usage;
 use crate::{
@@ -76,8 +76,10 @@ impl Options {
             .map_err(|why| usage(format!("the broker's address is wrong: {why}")))?;
         let topic_root = self.topic_root.clone();
         let topic_root = topic_root.unwrap_or_else(|| DEFAULT_ROOT.to_owned());
-        if topic_root.is_empty() || topic_root.contains(['+', '#', '\0']) {
-            return Err(usage("--topic-root must be a word without + and #"));
+        if !topic::is_root(&topic_root) {
+            return Err(usage(
+                "--topic-root must be words of letters, digits or any of -_. with / between them, as in the agents' topic_root",
+            ));
         }
         Ok(LinkSettings {
             broker,

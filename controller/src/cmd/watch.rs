@@ -12,6 +12,8 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
+use picket_proto::topic::is_collector;
+
 use super::{Exit, options::Options, usage};
 use crate::{
     claim,
@@ -66,8 +68,11 @@ pub async fn run(args: &Watch, options: &Options) -> Result<Exit> {
 /// # Errors
 /// As [`run`].
 pub async fn watch(args: &Watch, options: &Options, fleet: Fleet) -> Result<Exit> {
-    if args.collector.as_deref() == Some("") {
-        return Err(usage("--collector needs a name"));
+    if let Some(name) = args.collector.as_deref().filter(|name| !is_collector(name)) {
+        return Err(usage(format!(
+            "--collector {name:?} is no collector's name: 1 to 64 letters, digits or any of -_. and not \"puback\", as in \
+             the agents' ack"
+        )));
     }
     let settings = options.link(&fleet)?;
     let broker = settings.broker.to_string();

@@ -5,7 +5,7 @@ use picket_proto::{
 
 use super::{ClockState, Settings, Update, Warning, boot::Boot, clock, identity};
 
-/// An ack names at most this many ranges, so that it stays far below an agent's packet limit of 10 KiB.
+/// An ack names at most this many ranges, so that it stays far below an agent's packet limit of 32 KiB.
 const ACK_RANGES: usize = 256;
 
 /// What is known of one device.
@@ -109,12 +109,21 @@ impl Device {
             .fold(self.lost_before, |sum, boot| sum.saturating_add(boot.lost))
     }
 
-    /// Ticks that are missing between the first and the last of each boot; the backlog may still bring them.
+    /// Ticks that are missing between the first and the last of each boot, lost or not.
     #[must_use]
     pub fn missing(&self) -> u64 {
         self.boots
             .iter()
             .fold(0, |sum: u64, boot| sum.saturating_add(boot.ticks.missing()))
+    }
+
+    /// Missing ticks beyond those that it counts as lost: they may still come.
+    #[must_use]
+    pub fn awaited(&self) -> u64 {
+        let awaited = |boot: &Boot| boot.ticks.missing().saturating_sub(boot.lost);
+        self.boots
+            .iter()
+            .fold(0, |sum: u64, boot| sum.saturating_add(awaited(boot)))
     }
 
     /// The missing ticks of a boot as ranges, ascending.

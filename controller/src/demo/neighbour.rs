@@ -225,6 +225,7 @@ mod tests {
             assert_eq!(seen.clock() == ClockState::Unset, is(Story::NoClock));
             assert_eq!(seen.lost() > 0, is(Story::Lossy));
             assert_eq!(seen.missing(), seen.lost());
+            assert_eq!(seen.awaited(), 0, "what is lost is not waited for");
         }
     }
 }

@@ -196,8 +196,8 @@ fn notes(device: &Device, now_unix_ms: i64) -> Cell {
         ClockState::Unset if !has_time(device) => notes.push(("no clock".to_owned(), Tone::Warn)),
         _ => {}
     }
-    if device.missing() > 0 {
-        notes.push((format!("gap {}", device.missing()), Tone::Warn));
+    if device.awaited() > 0 {
+        notes.push((format!("gap {}", device.awaited()), Tone::Warn));
     }
     if device.refused() > 0 {
         notes.push((format!("refused {}", device.refused()), Tone::Warn));
