@@ -16,7 +16,8 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Notifier {
     socket: Option<(UnixDatagram, SocketAddr)>,
-    watchdog: bool,
+    /// How long the manager waits for the next sign of life, if it watches.
+    watchdog: Option<Duration>,
 }
 
 /// What the service manager is told.
@@ -26,6 +27,8 @@ pub enum Word {
     Ready,
     /// The loop lives.
     Watchdog,
+    /// Signs of life come this far apart at least; the manager shall wait at least as long (WATCHDOG_USEC=).
+    Silence(Duration),
     /// An orderly stop began.
     Stopping,
     /// One line for people.
@@ -42,9 +45,11 @@ impl Notifier {
         };
         let pid = std::env::var("WATCHDOG_PID").ok();
         let mine = pid.is_none_or(|pid| pid == std::process::id().to_string());
+        let patience = std::env::var("WATCHDOG_USEC").ok();
+        let patience = patience.and_then(|text| text.parse().ok());
         Self {
             socket: open(name.as_bytes()).ok(),
-            watchdog: mine && std::env::var_os("WATCHDOG_USEC").is_some(),
+            watchdog: patience.filter(|_| mine).map(Duration::from_micros),
         }
     }
 
@@ -55,7 +60,11 @@ impl Notifier {
         };
         let text = match word {
             Word::Ready => "READY=1".to_owned(),
-            Word::Watchdog if !self.watchdog => return,
+            Word::Watchdog if self.watchdog.is_none() => return,
+            Word::Silence(silence) if self.watchdog.is_none_or(|patience| patience >= *silence) => {
+                return;
+            }
+            Word::Silence(silence) => format!("WATCHDOG_USEC={}", silence.as_micros()),
             Word::Watchdog => "WATCHDOG=1".to_owned(),
             Word::Stopping => "STOPPING=1".to_owned(),
             Word::Status(line) => format!("STATUS={}", line.replace('\n', " ")),
@@ -95,10 +104,15 @@ mod tests {
         ] {
             let notifier = Notifier {
                 socket: Some(open(&name).unwrap()),
-                watchdog: true,
+                watchdog: Some(Duration::from_secs(180)),
             };
+            notifier.say(&Word::Silence(Duration::from_secs(20)));
             for (word, text) in [
                 (Word::Ready, "READY=1"),
+                (
+                    Word::Silence(Duration::from_secs(1_200)),
+                    "WATCHDOG_USEC=1200000000",
+                ),
                 (Word::Watchdog, "WATCHDOG=1"),
                 (Word::Stopping, "STOPPING=1"),
                 (Word::Status("a\nb".to_owned()), "STATUS=a b"),
@@ -118,7 +132,7 @@ mod tests {
         let _silent = UnixDatagram::bind(&path).unwrap();
         let notifier = Notifier {
             socket: Some(open(path.as_os_str().as_bytes()).unwrap()),
-            watchdog: true,
+            watchdog: Some(Duration::from_secs(180)),
         };
         // A blocking socket waits at the eleventh datagram, for ever.
         for _ in 0..1_000 {

@@ -33,7 +33,7 @@ struct Bed {
 
 impl Bed {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let broker = Mosquitto::start(folder.path());
         let proxy = Proxy::to(broker.address());
         let watcher = Watcher::start(&broker.url(), Some(COLLECTOR), folder.path());

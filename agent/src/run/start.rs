@@ -2,6 +2,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use picket_proto::{BootId, Status, metric, status::Sensor};
@@ -82,6 +83,9 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
         let link = MqttLink::start(settings.link, access, identity, parts.connection);
         let waits = Waits::new(link, period_ms).map_err(StartError::Wait)?;
         parts.notifier.say(&Word::Ready);
+        // The loop is sure to wake up at each tick only; one that comes late is no death.
+        let silence = Duration::from_millis(2 * period_ms);
+        parts.notifier.say(&Word::Silence(silence));
         serve(Agent::new(parts), waits)
             .await
             .map_err(StartError::Wait)
