@@ -7,8 +7,9 @@
 //!   "total":{"ops":3,"retransmits":0,"timeouts":0,"errors":1,"queue_ms":0.333,"rtt_ms":6.667,"execute_ms":7.0},
 //!   "ops":[{"name":"READ","ops":3, ...as in total}]}]}
 //! ```
-//! `covers` is `lifetime` without `--then`. With it: `interval` between the captures; `reset` if a counter went back (the
-//! numbers are those since the remount then); `new` if the first capture lacks the mount. `version`, `errors` (before
+//! `covers` is `lifetime` without `--then`. With it: `interval` between the captures; `reset` if the mount's age or a
+//! counter went back (the numbers are those since the remount then); `new` if the first capture lacks the mount;
+//! `nothing_in_common` if it has the mount and none of its operations. `version`, `errors` (before
 //! Linux 5.3) and `connects` (UDP) are null where the kernel doesn't say; means are null without operations. `ops` lists
 //! what did anything; times are means per operation in ms.
 //!
@@ -18,9 +19,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use picket_proto::Gap;
 use serde::Serialize;
 
-use super::failure::Failure;
+use super::{failure::Failure, readings};
 use crate::{
     sources::{
         mountstats::OpCounters,
@@ -81,12 +83,20 @@ fn mounts(root: &Path) -> Result<Vec<Mount>, Failure> {
     let file = file.display();
     let text = world
         .read(MOUNTSTATS, MAX_FILE)
-        .map_err(|gap| Failure::Failed(format!("{file} can't be read: {gap}; run as root")))?;
+        .map_err(|gap| Failure::Failed(unreadable(&file.to_string(), gap)))?;
     nfs_mounts::parse(&text).ok_or_else(|| {
         Failure::Failed(format!(
             "{file} is no mountstats: no line begins with device"
         ))
     })
+}
+
+fn unreadable(file: &str, gap: Gap) -> String {
+    let why = match gap {
+        Gap::Absent => "is proc mounted there?",
+        gap => readings::meaning(gap),
+    };
+    format!("{file} can't be read: {gap}; {why}")
 }
 
 #[derive(Serialize)]
@@ -198,6 +208,7 @@ fn words(covers: Covers) -> &'static str {
         Covers::Lifetime => "since the mount",
         Covers::Interval => "between the captures",
         Covers::Reset => "mounted anew between the captures: since that mount",
+        Covers::NothingInCommon => "no operation is in both captures: since the mount",
         Covers::New => "not in the first capture: since the mount",
     }
 }
@@ -233,6 +244,48 @@ mod tests {
         let back = json(&then, Some(&first));
         assert_eq!(back["mounts"][0]["covers"], "reset");
         assert_eq!(json(&first, None)["mounts"][0]["covers"], "lifetime");
+    }
+
+    #[test]
+    fn a_remount_shows_by_its_age_and_strangers_are_not_compared() {
+        let aged = |age: u32, name: &str, ops: u32| {
+            let tree = capture(&format!("{ops} {ops} 0 0 0 1 1 1 0"));
+            let file = tree.path().join(MOUNTSTATS);
+            let text = fs::read_to_string(&file).unwrap();
+            let text = text
+                .replace("\txprt:", &format!("\tage:\t{age}\n\txprt:"))
+                .replace("READ", name)
+                .replace("WRITE", &format!("{name}_PLUS"));
+            fs::write(&file, text).unwrap();
+            tree
+        };
+        let first = aged(50, "READ", 10);
+        for (then, covers, ops) in [
+            (aged(20, "READ", 5000), "reset", 5000),
+            (aged(60, "READ", 5000), "interval", 4990),
+            (aged(60, "OTHER", 5000), "nothing_in_common", 5000),
+        ] {
+            let found = json(&first, Some(&then));
+            let mount = &found["mounts"][0];
+            assert_eq!(
+                (mount["covers"].as_str(), mount["total"]["ops"].as_u64()),
+                (Some(covers), Some(ops))
+            );
+        }
+    }
+
+    #[test]
+    fn the_way_out_of_an_unreadable_mountstats_fits_what_is_wrong() {
+        for (gap, way_out) in [
+            (Gap::Denied, "run as root"),
+            (Gap::Absent, "is proc mounted"),
+            (Gap::Garbled, "format"),
+            (Gap::TooLarge, "more than"),
+        ] {
+            let said = unreadable("/x/proc/self/mountstats", gap);
+            assert!(said.contains(way_out) && said.contains("/x/proc"), "{said}");
+            assert_eq!(said.contains("root"), gap == Gap::Denied, "{said}");
+        }
     }
 
     #[test]

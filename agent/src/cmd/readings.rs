@@ -92,7 +92,8 @@ fn scaled(metric: &Metric, value: i64) -> String {
     format!("{number} {}", metric.unit).trim_end().to_owned()
 }
 
-fn meaning(gap: Gap) -> &'static str {
+/// What a gap means, in words.
+pub(super) fn meaning(gap: Gap) -> &'static str {
     match gap {
         Gap::Absent => "this machine has no such source",
         Gap::Denied => "the source is there and may not be read; run as root",

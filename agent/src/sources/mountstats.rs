@@ -133,6 +133,15 @@ pub fn transport(line: &[u8]) -> Option<Transport<'_>> {
     Some(Transport { kind, connects })
 }
 
+/// Understands `age: SECONDS`, the time since the mount.
+#[must_use]
+pub fn age(line: &[u8]) -> Option<u64> {
+    let rest = line.trim_ascii_start().strip_prefix(b"age:")?;
+    let mut columns = [0; 1];
+    let count = decimal::numbers(rest, &mut columns)?;
+    (count == 1).then_some(columns[0])
+}
+
 /// A path as people write it: `\040` and the like become the bytes that they stand for.
 #[must_use]
 pub fn unescape(path: &[u8]) -> String {

@@ -48,6 +48,10 @@ pub struct NfsCounters {
     ops: Vec<Op>,
     /// Connects by transport, in the order of the lines.
     transports: Vec<Option<u64>>,
+    /// What `transports` held before, kept for its memory.
+    spare: Vec<Option<u64>>,
+    /// Seconds since the mount.
+    age: Option<u64>,
     totals: Totals,
     /// Where the search for an operation's name begins: lines keep their order.
     hint: usize,
@@ -83,6 +87,7 @@ impl NfsCounters {
             self.ops.clear();
             self.last.clear();
             self.transports.clear();
+            self.age = None;
             added = self.compare(text)?;
             added.reset = true;
         }
@@ -111,41 +116,48 @@ impl NfsCounters {
     fn compare(&mut self, text: &[u8]) -> Result<Added, Gap> {
         let (head, ops) = split_at_ops(text).ok_or(Gap::Garbled)?;
         let mut added = Added::default();
-        self.take_transports(head, &mut added);
+        self.take_head(head, &mut added);
         self.take_ops(ops, &mut added);
         if self.ops.is_empty() {
             self.transports.clear();
+            self.age = None;
             return Err(Gap::Garbled);
         }
         Ok(added)
     }
 
-    fn take_transports(&mut self, mut head: &[u8], added: &mut Added) {
-        let mut index = 0;
+    fn take_head(&mut self, mut head: &[u8], added: &mut Added) {
+        let mut transports = std::mem::take(&mut self.spare);
+        transports.clear();
         while !head.is_empty() {
             let (line, rest) = split_line(head);
             head = rest;
             if let Some(transport) = mountstats::transport(line) {
-                self.take_connects(index, transport.connects, added);
-                index += 1;
+                transports.push(transport.connects);
+            } else if let Some(age) = mountstats::age(line) {
+                added.reset |= self.age.is_some_and(|last| is_younger(last, age));
+                self.age = Some(age);
             }
         }
+        self.take_transports(transports, added);
     }
 
-    fn take_connects(&mut self, index: usize, connects: Option<u64>, added: &mut Added) {
-        match (self.transports.get_mut(index), connects) {
-            (Some(last), Some(now)) => {
-                let since = last.map_or(Some(now), |last| difference(last, now));
-                added.since.connects = sum(added.since.connects, since);
-                added.reset |= since.is_none();
-                *last = Some(now);
+    /// Lines have no name, so they are matched by their order while there are as many as before. Otherwise counting
+    /// begins anew: nobody can say which of them came or went, and a connection that comes is no reconnect.
+    fn take_transports(&mut self, now: Vec<Option<u64>>, added: &mut Added) {
+        if self.transports.is_empty() {
+            let connects = now.iter().copied().fold(None, sum);
+            added.first_seen.connects = sum(added.first_seen.connects, connects);
+        } else if self.transports.len() == now.len() {
+            for (last, now) in self.transports.iter().zip(&now) {
+                added.since.connects = sum(added.since.connects, connects_since(*last, *now));
             }
-            (Some(_), None) => {}
-            (None, connects) => {
-                added.first_seen.connects = sum(added.first_seen.connects, connects);
-                self.transports.push(connects);
-            }
+        } else if now.is_empty() {
+            // Every mount has a transport: its line could not be understood.
+            self.spare = now;
+            return;
         }
+        self.spare = std::mem::replace(&mut self.transports, now);
     }
 
     /// Walks through this capture's operations and the last one's side by side.
@@ -223,6 +235,23 @@ impl Totals {
         self.errors = sum(self.errors, more.errors);
         self.connects = sum(self.connects, more.connects);
     }
+}
+
+/// A count that went back is that of a new connection, which made all of its connects since.
+fn connects_since(last: Option<u64>, now: Option<u64>) -> Option<u64> {
+    let (last, now) = (last.unwrap_or(0), now?);
+    Some(difference(last, now).unwrap_or(now))
+}
+
+/// True if a mount of age `now` can't be the one that had age `last` before, both in seconds. The kernel counts its age in
+/// jiffies; where these have 32 bits, the age begins again at 0, after 49 days at 1000 Hz and 497 at 100 Hz.
+pub(crate) fn is_younger(last: u64, now: u64) -> bool {
+    const HOUR: u64 = 3600;
+    let wrapped = |hz| {
+        let most = u64::from(u32::MAX) / hz;
+        (most - HOUR..=most).contains(&last) && now < HOUR
+    };
+    now < last && ![100, 250, 300, 1000].into_iter().any(wrapped)
 }
 
 /// How much a counter grew. One that stood in the last quarter of 32 or 64 bits and stands in the first quarter now has

@@ -1,6 +1,10 @@
 //! What two captures of mountstats say together: each operation of each NFS mount, between them or since the mount.
 //! Captures go in, rows come out; nothing is read or printed here.
-use super::{mountstats::OpCounters, nfs_counters::difference, nfs_mounts::Mount};
+use super::{
+    mountstats::OpCounters,
+    nfs_counters::{difference, is_younger},
+    nfs_mounts::Mount,
+};
 
 /// Which time the rows of a mount stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -10,10 +14,12 @@ pub enum Covers {
     Lifetime,
     /// Between the two captures.
     Interval,
-    /// From the mount to the second capture: a counter went back, so it was mounted anew between the two.
+    /// From the mount to the second capture: its age or a counter went back, so it was mounted anew between the two.
     Reset,
     /// From the mount to the second capture: the first one didn't have it.
     New,
+    /// From the mount to the second capture: the first one has the mount, but none of its operations.
+    NothingInCommon,
 }
 
 /// The rows of one mount.
@@ -41,23 +47,42 @@ pub fn between(first: &[Mount], now: &Mount) -> MountRows {
     let Some(last) = first.iter().find(is_it) else {
         return rows(Covers::New, now.ops.clone());
     };
+    match compare(last, now) {
+        Compared::Grew(added) => rows(Covers::Interval, added),
+        Compared::WentBack => rows(Covers::Reset, now.ops.clone()),
+        Compared::Strangers => rows(Covers::NothingInCommon, now.ops.clone()),
+    }
+}
+
+/// What a mount's later counters are to its earlier ones.
+enum Compared {
+    /// The same mount's, grown by so much.
+    Grew(Vec<(String, OpCounters)>),
+    /// Those of another mount at the same place.
+    WentBack,
+    /// Of other operations altogether.
+    Strangers,
+}
+
+fn compare(last: &Mount, now: &Mount) -> Compared {
+    let ages = last.age.zip(now.age);
+    if ages.is_some_and(|(last, now)| is_younger(last, now)) {
+        return Compared::WentBack;
+    }
     let mut added = Vec::new();
     for (name, now) in &now.ops {
         let Some((_, last)) = last.ops.iter().find(|(last, _)| last == name) else {
             continue;
         };
-        match op_between(last, now) {
-            Some(op) => added.push((name.clone(), op)),
-            None => {
-                added.clear();
-                break;
-            }
-        }
+        let Some(op) = op_between(last, now) else {
+            return Compared::WentBack;
+        };
+        added.push((name.clone(), op));
     }
     if added.is_empty() && !now.ops.is_empty() {
-        return rows(Covers::Reset, now.ops.clone());
+        return Compared::Strangers;
     }
-    rows(Covers::Interval, added)
+    Compared::Grew(added)
 }
 
 /// The mean of a sum in ms over operations, in ms with three decimals; none without operations.

@@ -12,6 +12,8 @@ pub struct Mount {
     pub mountpoint: String,
     /// Protocol version of the mount options (`vers=`), `3` or `4.1`; none if they don't say.
     pub version: Option<String>,
+    /// Seconds since it was mounted.
+    pub age: Option<u64>,
     /// Its connections, in the kernel's order.
     pub transports: Vec<Transport>,
     /// Its operations, in the kernel's order.
@@ -77,6 +79,8 @@ impl Mount {
             });
         } else if let Some(options) = text.strip_prefix(b"opts:") {
             self.version = version(options);
+        } else if let Some(age) = mountstats::age(line) {
+            self.age = Some(age);
         }
     }
 }

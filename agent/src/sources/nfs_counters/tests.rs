@@ -61,6 +61,60 @@ fn after_a_remount_the_sums_go_on_and_the_interval_is_a_reset() {
 }
 
 #[test]
+fn transports_that_come_and_go_leave_the_operations_alone() {
+    let (five, two, six) = ("tcp 940 0 5 0", "tcp 941 0 2 0", "tcp 940 0 6 0");
+    let ops = [("GETATTR", GETATTR), ("READ", READ)];
+    for (before, now, connects) in [
+        (&[five, two][..], &[two][..], 7),
+        (&[five, two], &[five], 7),
+        (&[two], &[two, five], 2),
+        (&[five, two], &[six, two], 8),
+        // The same number, and one of them began anew: it made all of its connects since.
+        (&[five, two], &[two, two], 9),
+    ] {
+        let mut counters = NfsCounters::default();
+        let _ = counters.update(&capture(before, &ops));
+        for _ in 0..2 {
+            let interval = counters.update(&capture(now, &ops));
+            assert_eq!(interval, Ok(Interval::default()), "{before:?} {now:?}");
+            let totals = counters.totals();
+            assert_eq!(
+                (totals.ops, totals.connects),
+                (15, Some(connects)),
+                "{before:?} {now:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_age_that_goes_back_is_a_remount_though_every_counter_grew() {
+    let aged = |age: &str, ops| {
+        let text = String::from_utf8(capture(&["tcp 940 0 2 0"], &[("READ", [ops; 9])])).unwrap();
+        text.replace("83520", age).into_bytes()
+    };
+    for (before, now, interval) in [
+        ("50", "20", Err(Gap::Reset)),
+        ("50", "50", Ok(4990)),
+        ("50", "60", Ok(4990)),
+        ("50", "broken", Ok(4990)),
+        // The kernel's jiffies of 32 bits wrapped, at 100 Hz and at 250 Hz.
+        ("42949670", "7", Ok(4990)),
+        ("17179860", "0", Ok(4990)),
+        ("17179860", "40000", Err(Gap::Reset)),
+    ] {
+        let mut counters = NfsCounters::default();
+        let _ = counters.update(&aged(before, 10));
+        let found = counters
+            .update(&aged(now, 5000))
+            .map(|interval| interval.ops);
+        assert_eq!(found, interval, "{before} {now}");
+        let sum = if interval.is_ok() { 5000 } else { 5010 };
+        assert_eq!(counters.totals().ops, sum, "{before} {now}");
+    }
+}
+
+#[test]
 fn counters_wrap_at_32_and_at_64_bits() {
     for (last, now, grown) in [
         (0, 0, Some(0)),
