@@ -103,14 +103,19 @@ impl NfsReadings {
     }
 }
 
-/// The lines of the mount, from the one after its header to the end of the file.
+/// The lines of the mount, from the one after its header to the end of the file. Of several at one place the last counts:
+/// it lies on top of the others.
 fn find<'t>(finder: &Finder<'_>, text: &'t [u8]) -> Result<&'t [u8], Gap> {
+    let mut found = None;
     for at in finder.find_iter(text) {
         let begin = memchr::memrchr(b'\n', &text[..at]).map_or(0, |end| end + 1);
         let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end);
         if mountstats::header(&text[begin..end]).is_some_and(|header| header.is_nfs()) {
-            return Ok(text.get(end + 1..).unwrap_or_default());
+            found = Some(text.get(end + 1..).unwrap_or_default());
         }
+    }
+    if let Some(section) = found {
+        return Ok(section);
     }
     let is_mountstats = text.starts_with(b"device ") || text.starts_with(b"no device ");
     Err(if is_mountstats {
@@ -198,6 +203,53 @@ mod tests {
             put(tree.path(), &text);
             let readings = NfsMountSource::new(&world, mountpoint).read(&mut Vec::new());
             assert_eq!(readings.ops, reading, "{text:.200}");
+        }
+    }
+
+    #[test]
+    fn of_two_mounts_at_one_place_the_upper_one_counts() {
+        let tree = tempfile::tempdir().unwrap();
+        let lower = mount("/", "nfs4", "10 11 1 0 0 20 30 40 2");
+        let upper = mount("/", "nfs", "3 3 0 0 0 1 1 1 0");
+        put(tree.path(), &(lower + &upper[HEAD.len()..]));
+        let readings = NfsMountSource::new(&World::new(tree.path()), "/").read(&mut Vec::new());
+        assert_eq!(readings.ops, Ok(3));
+    }
+
+    #[test]
+    fn the_text_of_every_minor_version_is_understood() {
+        let tree = tempfile::tempdir().unwrap();
+        for (version, nfsv4) in [
+            (
+                "4.0",
+                "bm0=0xfdffbfff,bm1=0x40f9be3e,bm2=0x0,acl=0x3,pnfs=not configured",
+            ),
+            (
+                "4.2",
+                "bm0=0xfdffbfff,bm1=0x40f9be3e,bm2=0x68803,acl=0x3,sessions,pnfs=not configured,lease_time=90,lease_expired=0",
+            ),
+        ] {
+            let details = format!(
+                "\topts:\trw,vers={version},rsize=262144,namlen=255,hard,proto=tcp,timeo=600,retrans=2,sec=sys\n\
+                 \tage:\t83520\n\tcaps:\tcaps=0x3fffdf,wtmult=512,dtsize=262144,bsize=0,namlen=255\n\
+                 \tnfsv4:\t{nfsv4}\n\tsec:\tflavor=1,pseudoflavor=1\n\
+                 \tevents:\t1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27\n\
+                 \tbytes:\t1 2 3 4 5 6 7 8\n\tRPC iostats version: 1.1  p/v: 100003/4 (nfs)\n\txprt:"
+            );
+            let text = |ops| {
+                HEAD.to_owned()
+                    + &mount("/", "nfs4", ops)[HEAD.len()..].replace("\txprt:", &details)
+            };
+            let mut source = NfsMountSource::new(&World::new(tree.path()), "/");
+            put(tree.path(), &text("10 11 1 0 0 20 30 40 2"));
+            source.read(&mut Vec::new());
+            put(tree.path(), &text("13 15 2 0 0 21 40 49 3"));
+            let readings = source.read(&mut Vec::new());
+            assert_eq!(
+                (readings.ops, readings.rtt, readings.reconnects),
+                (Ok(13), Ok(3333), Ok(2)),
+                "{version}"
+            );
         }
     }
 

@@ -32,11 +32,12 @@ pub fn server(world: &World, probe: NfsProbe, mountpoint: &str) -> Option<Server
     }
 }
 
-/// Understands `/proc/self/mounts`: the options `addr=`, `port=`, `proto=` and `vers=` of the NFS mount at `mountpoint`.
+/// Understands `/proc/self/mounts`: the options `addr=`, `port=`, `proto=` and `vers=` of the NFS mount at `mountpoint`. Of
+/// several at one place the last counts: it lies on top of the others.
 #[must_use]
 pub fn parse(text: &[u8], mountpoint: &str) -> Option<Server> {
     let text = String::from_utf8_lossy(text);
-    let options = text.lines().find_map(|line| {
+    let options = text.lines().rev().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
         let here = fields.next()? == mountpoint && matches!(fields.next()?, "nfs" | "nfs4");
         here.then(|| fields.next())?
@@ -93,6 +94,18 @@ mod tests {
             (
                 nfs("nfs", "rw,vers=3,port=20049,proto=rdma,addr=127.0.0.1"),
                 Some(("127.0.0.1:2049", 3)),
+            ),
+            (
+                nfs("nfs4", "rw,vers=4.0,clientaddr=127.0.0.9,addr=127.0.0.1"),
+                Some(("127.0.0.1:2049", 4)),
+            ),
+            (
+                nfs("nfs4", "rw,vers=4.2,clientaddr=127.0.0.9,addr=127.0.0.1"),
+                Some(("127.0.0.1:2049", 4)),
+            ),
+            (
+                nfs("nfs", "rw,vers=3,addr=127.0.0.1") + &nfs("nfs4", "rw,vers=4.2,addr=127.0.0.2"),
+                Some(("127.0.0.2:2049", 4)),
             ),
             (
                 nfs("nfs4", "rw,vers=4.1,clientaddr=::1,addr=::1"),
