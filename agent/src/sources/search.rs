@@ -24,6 +24,15 @@ impl Search {
         }
     }
 
+    /// As on the machine: a search a minute.
+    #[cfg(test)]
+    pub(crate) fn each_minute() -> Self {
+        Self {
+            every_tick: false,
+            next_ms: 0,
+        }
+    }
+
     /// True if files are found anew at every tick.
     pub(crate) fn is_every_tick(&self) -> bool {
         self.every_tick

@@ -46,7 +46,17 @@ impl SocTemperatureSource {
             self.zone = find(&self.world);
         }
         let zone = self.zone.as_mut().map_err(|gap| *gap)?;
-        parse(zone.read(buffer)?).ok_or(Gap::Garbled)
+        let text = match zone.read(buffer) {
+            Ok(text) => text,
+            Err(gap) => {
+                // A module that was loaded anew gave its zone another number: the next search finds that.
+                if gap == Gap::Absent {
+                    self.zone = Err(gap);
+                }
+                return Err(gap);
+            }
+        };
+        parse(text).ok_or(Gap::Garbled)
     }
 }
 
@@ -103,6 +113,26 @@ mod tests {
             fs::write(zone.join("type"), kind).unwrap();
             fs::write(zone.join("temp"), temperature).unwrap();
             assert_eq!(read(), reading, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_zone_with_a_new_number_is_found_again_within_a_minute() {
+        let tree = tempfile::tempdir().unwrap();
+        let mut source = SocTemperatureSource::new(&World::new(tree.path()));
+        source.search = Search::each_minute();
+        let class = tree.path().join("sys/class/thermal");
+        fs::create_dir_all(class.join("thermal_zone0")).unwrap();
+        fs::write(class.join("thermal_zone0/type"), "cpu-thermal\n").unwrap();
+        fs::write(class.join("thermal_zone0/temp"), "48312\n").unwrap();
+        assert_eq!(source.read(&mut Vec::new(), 0), Ok(48_312));
+        fs::rename(class.join("thermal_zone0"), class.join("thermal_zone1")).unwrap();
+        for (ms, reading) in [
+            (10_000, Err(Gap::Absent)),
+            (59_000, Err(Gap::Absent)),
+            (60_000, Ok(48_312)),
+        ] {
+            assert_eq!(source.read(&mut Vec::new(), ms), reading, "{ms}");
         }
     }
 }

@@ -65,6 +65,10 @@ impl ThrottlingSource {
             Ok(alarm) => alarm.read(buffer).and_then(parse),
             Err(gap) => Err(*gap),
         };
+        if alarm == Err(Gap::Absent) {
+            // A module that was loaded anew gave its sensor another number: the next search finds that.
+            self.alarm = Err(Gap::Absent);
+        }
         self.latch.judge(firmware, alarm)
     }
 }
@@ -192,5 +196,24 @@ mod tests {
         let mut source = ThrottlingSource::new(&World::new(tree.path()));
         let readings = source.read(&mut Vec::new(), 0);
         assert_eq!(readings, [Err(Gap::Unknown), Ok(1)]);
+    }
+
+    #[test]
+    fn an_alarm_with_a_new_number_is_found_again_within_a_minute() {
+        let tree = tempfile::tempdir().unwrap();
+        let mut source = ThrottlingSource::new(&World::new(tree.path()));
+        source.search = Search::each_minute();
+        // Where the mailbox works, nothing else makes a search due.
+        source.mailbox = File::open("/dev/null").map_err(|_| Gap::Failed);
+        source.alarm = Err(Gap::Absent);
+        let class = tree.path().join("sys/class/hwmon");
+        fs::create_dir_all(class.join("hwmon1")).unwrap();
+        fs::write(class.join("hwmon1/name"), "rpi_volt\n").unwrap();
+        fs::write(class.join("hwmon1/in0_lcrit_alarm"), "1\n").unwrap();
+        assert_eq!(source.read(&mut Vec::new(), 0)[1], Ok(1));
+        source.mailbox = File::open("/dev/null").map_err(|_| Gap::Failed);
+        fs::rename(class.join("hwmon1"), class.join("hwmon2")).unwrap();
+        assert_ne!(source.read(&mut Vec::new(), 10_000)[1], Ok(1));
+        assert_eq!(source.read(&mut Vec::new(), 60_000)[1], Ok(1));
     }
 }
