@@ -1,11 +1,12 @@
 //! What is valid to run with. Each part is built from its own keys.
-use std::{fs::File, path::PathBuf, time::Duration};
+use std::{fs::File, os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration};
 
 use picket_proto::{
     DeviceId,
     batch::MAX_TICKS,
     topic::{self, DEFAULT_ROOT},
 };
+use rustix::fs::OFlags;
 use tracing::level_filters::LevelFilter;
 
 use super::{
@@ -257,9 +258,12 @@ fn absolute(raw: &Raw) -> Result<PathBuf, String> {
 
 fn readable(raw: &Raw) -> Result<PathBuf, String> {
     let path = PathBuf::from(raw.text()?);
-    match File::open(&path).and_then(|file| file.metadata()) {
+    // Opening a pipe would wait for its other end.
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    let opened = File::options().read(true).custom_flags(flags).open(&path);
+    match opened.and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_file() => Ok(path),
-        Ok(_) => Err("it is no file; name a file that picketd can read".to_owned()),
+        Ok(_) => Err("it is no regular file; name a file that picketd can read".to_owned()),
         Err(error) => Err(format!("{error}; name a file that picketd can read")),
     }
 }

@@ -170,15 +170,24 @@ fn every_error_names_place_key_and_way_out() {
 
 #[test]
 fn every_error_of_a_sensor_names_key_and_way_out() {
-    let two = sensor("lm75", 0x48) + &sensor("shtcx", 0x48);
-    let five: String = (0x10..0x15).map(|n| sensor("lm75", n)).collect();
+    let two = sensor("lm75", 0x48) + &sensor("tmp1x2", 0x48);
+    let five: String = (0x48..0x4D).map(|n| sensor("lm75", n)).collect();
     assert_says(
         "[[sensor]]\nname = \"x\"",
         &["f:1", "lacks `kind`", "name, kind, bus and address"],
     );
     assert_says("[[sensor]]\nnane = \"x\"", &["f:2", "`nane`", "`name`"]);
     assert_says(&sensor("bmp", 0x48), &["`kind` = \"bmp\"", "\"lm75\""]);
-    assert_says(&sensor("lm75", 0x78), &["`address`", "0x08 to 0x77"]);
+    for (kind, address, said, allowed) in [
+        ("lm75", 0x47, "0x47", "0x48 to 0x4f"),
+        ("lm75", 0x50, "0x50", "0x48 to 0x4f"),
+        ("tmp1x2", 0x4C, "0x4c", "0x48 to 0x4b"),
+        ("tmp1x2", 0x70, "0x70", "0x48 to 0x4b"),
+        ("shtcx", 0x71, "0x71", "0x70"),
+    ] {
+        let parts = ["`address`", kind, said, allowed];
+        assert_says(&sensor(kind, address), &parts);
+    }
     assert_says(&two, &["bus and address"]);
     assert_says(&five, &["room for 4"]);
 }
@@ -302,6 +311,41 @@ fn a_file_that_is_not_there_or_too_large_is_named() {
     assert_eq!(
         load(&path, &world).unwrap().settings.log.to_string(),
         "warn"
+    );
+}
+
+#[test]
+fn a_sensor_is_taken_at_each_address_that_its_chip_has() {
+    for (kind, addresses) in [
+        ("lm75", 0x48..=0x4F_u8),
+        ("tmp1x2", 0x48..=0x4B),
+        ("shtcx", 0x70..=0x70),
+    ] {
+        for address in addresses {
+            let loaded = parse("f", &sensor(kind, address), "").unwrap();
+            assert_eq!(
+                loaded.settings.sampler.sensors[0].address, address,
+                "{kind}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused_and_nobody_waits_for_it() {
+    let place = tempfile::tempdir().unwrap();
+    let pipe = place.path().join("password");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    let text = format!("user = \"u\"\npassword_file = {pipe:?}\n");
+    let (done, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        done.send(parse("f", &text, "").err().map(|error| error.to_string()))
+    });
+    let said = said.recv_timeout(std::time::Duration::from_secs(10));
+    let error = said.expect("nobody waits for a writer").unwrap();
+    assert!(
+        error.contains("`password_file`") && error.contains("no regular file"),
+        "{error}"
     );
 }
 
