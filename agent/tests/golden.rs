@@ -56,6 +56,53 @@ fn a_root_that_is_no_machine_is_named_and_ends_with_code_2() {
     }
 }
 
+#[test]
+fn a_tree_that_names_no_device_still_gives_its_readings() {
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir(tree.path().join("proc")).unwrap();
+    fs::write(tree.path().join("proc/loadavg"), "0.25 0.50 1.00 1/99 77\n").unwrap();
+    let root = tree.path().to_str().unwrap();
+    let sampled = |more: &[&str]| {
+        let output = picketd(&[&["sample", "--root", root], more].concat());
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{error}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let line = sampled(&["--json"]);
+    assert!(
+        line.starts_with("{\"device\":null,\"readings\":{"),
+        "{line}"
+    );
+    assert!(line.contains("\"load1\":25,"), "{line}");
+    let table = sampled(&[]);
+    assert!(
+        table.contains("nothing names this machine") && table.contains("--config"),
+        "{table}"
+    );
+
+    let config = tree.path().join("picketd.toml");
+    let text = "id = \"00000000a1b2c3d4\"\nnfs_probe = \"off\"\n\
+        [[sensor]]\nname = \"aisle\"\nkind = \"lm75\"\nbus = 1\naddress = 0x48\n";
+    fs::write(&config, text).unwrap();
+    let line = sampled(&["--json", "--config", config.to_str().unwrap()]);
+    assert!(
+        line.starts_with("{\"device\":\"00000000a1b2c3d4\","),
+        "{line}"
+    );
+    assert!(line.contains("\"ambient_temperature_1\":"), "{line}");
+    fs::write(&config, "brocker = 1\n").unwrap();
+    let output = picketd(&[
+        "sample",
+        "--root",
+        root,
+        "--config",
+        config.to_str().unwrap(),
+    ]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("did you mean `broker`"), "{error}");
+}
+
 fn picketd(arguments: &[&str]) -> Output {
     // Cross-built tests run under an emulator, and the kernel beneath cannot execute the agent without it.
     let program = env!("CARGO_BIN_EXE_picketd");

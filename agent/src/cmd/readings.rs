@@ -9,19 +9,22 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::sampler::Sample;
 
+const NAMELESS: &str =
+    "nothing names this machine; give it an id in a configuration, and that with --config";
+
 /// Writes `{"device":ID,"readings":{NAME:INTEGER,..},"gaps":{NAME:REASON,..}}`, in the order of the registry, on one
-/// line without its end. Values are the integers of the wire.
+/// line without its end. Values are the integers of the wire; a device without an id is null.
 ///
 /// # Errors
 /// The writer's.
 pub(super) fn json(
-    device: DeviceId,
+    device: Option<DeviceId>,
     sample: &Sample,
     out: &mut impl Write,
 ) -> serde_json::Result<()> {
     #[derive(Serialize)]
     struct Line<'a> {
-        device: DeviceId,
+        device: Option<DeviceId>,
         readings: Values<'a>,
         gaps: Gaps<'a>,
     }
@@ -37,8 +40,15 @@ pub(super) fn json(
 ///
 /// # Errors
 /// The writer's.
-pub(super) fn table(device: DeviceId, sample: &Sample, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{:<22} {device}", "device")?;
+pub(super) fn table(
+    device: Option<DeviceId>,
+    sample: &Sample,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    match device {
+        Some(id) => writeln!(out, "{:<22} {id}", "device")?,
+        None => writeln!(out, "{:<22} - {NAMELESS}", "device")?,
+    }
     for (metric, reading) in known(sample) {
         match reading {
             Ok(value) => writeln!(out, "{:<22} {}", metric.name, scaled(metric, value))?,
@@ -120,7 +130,12 @@ mod tests {
     #[test]
     fn a_sample_is_one_line_of_json_in_the_order_of_the_registry() {
         let mut out = Vec::new();
-        json(DeviceId([0, 0, 0, 0, 1, 2, 3, 4]), &sample(), &mut out).unwrap();
+        json(
+            Some(DeviceId([0, 0, 0, 0, 1, 2, 3, 4])),
+            &sample(),
+            &mut out,
+        )
+        .unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "{\"device\":\"0000000001020304\",\
@@ -132,7 +147,12 @@ mod tests {
     #[test]
     fn a_table_has_units_and_words_for_gaps() {
         let mut out = Vec::new();
-        table(DeviceId([0, 0, 0, 0, 1, 2, 3, 4]), &sample(), &mut out).unwrap();
+        table(
+            Some(DeviceId([0, 0, 0, 0, 1, 2, 3, 4])),
+            &sample(),
+            &mut out,
+        )
+        .unwrap();
         let expected = [
             "device                 0000000001020304",
             "soc_temperature        -48.312 °C",

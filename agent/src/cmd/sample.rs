@@ -1,6 +1,7 @@
 //! `picketd sample`: reads every source once and prints the readings. It sends nothing and keeps nothing.
 //!
-//! Exit codes: 0 printed (gaps included), 1 the machine has no id or the output failed, 2 the root is no machine.
+//! Exit codes: 0 printed (gaps included), 1 the kernel command line's id is malformed or the output failed, 2 the root
+//! is no machine or the configuration isn't valid.
 use std::{io::Write, path::PathBuf, thread, time::Duration};
 
 use picket_proto::{DeviceId, Reading};
@@ -8,7 +9,7 @@ use tokio::{runtime::Builder, time::timeout};
 
 use super::{failure::Failure, readings};
 use crate::{
-    device_id,
+    config, device_id,
     sampler::{ROOT_MOUNT, Sample, Sampler, SamplerSettings},
     sources::{
         nfs_null::Probe,
@@ -25,7 +26,11 @@ pub struct Args {
     /// The machine's root; any other than / is a tree that stands for a machine, and nothing outside of it is read
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// Print one line of JSON: {"device":ID,"readings":{NAME:INTEGER,...},"gaps":{NAME:REASON,...}}
+    /// A configuration's file: its id, sensors and nfs_probe count. Without one there are no sensors, and the NFS server of
+    /// the root is asked
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one line of JSON: {"device":ID or null,"readings":{NAME:INTEGER,...},"gaps":{NAME:REASON,...}}
     #[arg(long)]
     pub json: bool,
     /// Take two samples that far apart and print the second, so that readings of an interval have a value
@@ -33,22 +38,36 @@ pub struct Args {
     pub interval: Option<u16>,
 }
 
-/// Samples the machine and prints the readings.
+/// Samples the machine and prints the readings; what nothing names has no id and readings all the same.
 ///
 /// # Errors
-/// [`Failure::Usage`] if the root is no machine, [`Failure::Failed`] if nothing names it.
+/// [`Failure::Usage`] if the root is no machine or the configuration isn't valid, [`Failure::Failed`] if the kernel command
+/// line's id is malformed.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let world = World::new(&args.root);
     world.check().map_err(Failure::usage)?;
-    let device =
-        device_id::device_id(&world, None).map_err(|error| Failure::Failed(error.to_string()))?;
-    let sample = sample(&world, args.interval)?;
+    let (configured, settings) = match &args.config {
+        Some(path) => {
+            let settings = config::load(path, &world).map_err(Failure::usage)?.settings;
+            (settings.id, settings.sampler)
+        }
+        None => (None, SamplerSettings::default()),
+    };
+    let device = match device_id::device_id(&world, configured) {
+        Ok(id) => Some(id),
+        Err(device_id::Error::Nameless) => None,
+        Err(error) => return Err(Failure::Failed(error.to_string())),
+    };
+    let sample = sample(&world, &settings, args.interval)?;
     print(device, &sample, args.json, out)
 }
 
-fn sample(world: &World, interval: Option<u16>) -> Result<Sample, Failure> {
-    let settings = SamplerSettings::default();
-    let mut sampler = Sampler::new(world, &settings);
+fn sample(
+    world: &World,
+    settings: &SamplerSettings,
+    interval: Option<u16>,
+) -> Result<Sample, Failure> {
+    let mut sampler = Sampler::new(world, settings);
     let mut boottime_ms = 0;
     if let Some(seconds) = interval {
         let _ = sampler.sample(boottime_ms);
@@ -76,7 +95,7 @@ fn null_rtt(server: Server) -> Result<Reading, Failure> {
 }
 
 fn print(
-    device: DeviceId,
+    device: Option<DeviceId>,
     sample: &Sample,
     json: bool,
     out: &mut impl Write,
