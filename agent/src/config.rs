@@ -60,6 +60,8 @@ impl fmt::Display for Invalid {
 /// Reads the file, and the kernel command line of that world.
 ///
 /// A wrong value on the kernel command line is a warning and the file's value holds: a typo there must not silence a Pi.
+/// The id is the exception: with a wrong `picket.id=` there, `device_id` lets no agent come up, since one under another
+/// id would be worse than none.
 ///
 /// # Errors
 /// Everything that is wrong in the file.

@@ -40,7 +40,8 @@ pub enum Error {
 /// device tree, else that of cpuinfo, else `0000` and the MAC of an interface (`eth0` before others, then by name).
 ///
 /// # Errors
-/// [`Error::CommandLine`] if the command line's id is malformed: going on with another id would mix up two Pis.
+/// [`Error::CommandLine`] if the command line's id is malformed: going on with another id would mix up two Pis. It is the
+/// only word of the kernel command line whose typo ends `picketd run`; others are warnings.
 /// [`Error::Nameless`] if there is none at all.
 pub fn device_id(world: &World, configured: Option<DeviceId>) -> Result<DeviceId, Error> {
     if let Some(id) = id_of_command_line(world)? {

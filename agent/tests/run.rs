@@ -114,6 +114,22 @@ fn a_hangup_says_what_a_restart_would_change_and_changes_nothing() {
     place.stop(&mut child);
 }
 
+/// Any other typo there only warns: but under a wrong id, an agent would speak for another Pi.
+#[test]
+fn a_wrong_id_on_the_kernel_command_line_ends_run_and_fails_check() {
+    let place = Place::new();
+    fs::write(place.path("root/proc/cmdline"), "quiet picket.id=xyz\n").unwrap();
+    for (command, code, words) in [
+        ("run", 1, "picket.id=\"xyz\" on the kernel command line"),
+        ("check", 2, "16 hex digits"),
+    ] {
+        let output = place.command_of(command).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{command}: {error}");
+        assert!(error.contains(words), "{command}: {error}");
+    }
+}
+
 struct Place {
     directory: tempfile::TempDir,
     manager: UnixDatagram,

@@ -1,6 +1,7 @@
 //! `picketd run`: the daemon.
 //!
-//! Exit codes: 0 after an orderly stop, 1 it can't run (another one runs, no run directory, an unreadable key), 2 the
+//! Exit codes: 0 after an orderly stop, 1 it can't run (another one runs, no run directory, an unreadable key, a wrong
+//! `picket.id=` on the kernel command line), 2 the
 //! configuration isn't valid or the root is no machine.
 use std::path::PathBuf;
 
