@@ -130,6 +130,31 @@ fn a_wrong_id_on_the_kernel_command_line_ends_run_and_fails_check() {
     }
 }
 
+#[test]
+fn who_may_sign_commands_is_answered_with_a_warning_while_there_are_none() {
+    let place = Place::new();
+    let signers = place.path("allowed_signers");
+    fs::write(&signers, "").unwrap();
+    let mut text = fs::read_to_string(place.path("picketd.toml")).unwrap();
+    let output = place.command_of("check").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    text += &format!("allowed_signers = {signers:?}\n");
+    fs::write(place.path("picketd.toml"), text).unwrap();
+    let checked = place.command_of("check").output().unwrap();
+    assert!(checked.status.success());
+    let mut child = place.command().stderr(Stdio::piped()).spawn().unwrap();
+    place.expect("READY=1");
+    place.stop(&mut child);
+    let ran = child.wait_with_output().unwrap();
+    for output in [checked, ran] {
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("carries out no commands: it only observes"),
+            "{said}"
+        );
+    }
+}
+
 struct Place {
     directory: tempfile::TempDir,
     manager: UnixDatagram,

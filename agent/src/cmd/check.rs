@@ -49,11 +49,14 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     }
 }
 
-/// Valid settings may still name files that don't hold what they should.
+/// Valid settings may still name files that don't hold what they should. A notice is a word on stderr and no problem.
 fn judged(loaded: Loaded) -> (Vec<Effective>, Vec<String>) {
     let mut problems = texts(&loaded.warnings);
     if let Err(error) = Access::load(&loaded.settings.link) {
         problems.push(chain(&error));
+    }
+    if let Some(notice) = loaded.settings.notice() {
+        eprintln!("picketd: {notice}");
     }
     (loaded.effective, problems)
 }

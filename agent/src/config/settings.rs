@@ -33,10 +33,20 @@ pub struct Settings {
     pub telemetry: TelemetryPart,
     /// Where the spool is saved at an orderly stop.
     pub state_dir: PathBuf,
-    /// Who may sign commands; without it the agent only observes.
+    /// Who may sign commands. Nobody reads it while there are none: [`Settings::notice`] says so.
     pub allowed_signers: Option<PathBuf>,
     /// Up to which level to log.
     pub log: LevelFilter,
+}
+
+impl Settings {
+    /// What is valid and still not what it seems, in words for a person.
+    #[must_use]
+    pub fn notice(&self) -> Option<&'static str> {
+        self.allowed_signers.as_ref().map(|_| {
+            "allowed_signers is set, but this version carries out no commands: it only observes"
+        })
+    }
 }
 
 /// How to reach the broker.

@@ -62,6 +62,9 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     for warning in &loaded.warnings {
         tracing::warn!("{warning}; the file's value holds");
     }
+    if let Some(notice) = loaded.settings.notice() {
+        tracing::warn!("{notice}");
+    }
     let identity = Identity {
         device: device_id::device_id(world, loaded.settings.id)?,
         boot: device_id::boot_id(world)?,
