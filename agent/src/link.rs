@@ -8,6 +8,7 @@ mod addresses;
 mod backoff;
 mod client;
 mod guard;
+mod inlet;
 mod resolver;
 mod session;
 mod supervisor;
@@ -132,7 +133,8 @@ pub trait Link {
 #[derive(Debug)]
 pub struct MqttLink {
     orders: mpsc::Sender<Order>,
-    events: mpsc::UnboundedReceiver<LinkEvent>,
+    /// Unbounded, but what it holds is not: messages need a place, confirmations a publish, and the rest a connection.
+    events: mpsc::UnboundedReceiver<(LinkEvent, Option<inlet::Place>)>,
     connection: u32,
 }
 
@@ -200,7 +202,10 @@ impl Link for MqttLink {
 
     async fn event(&mut self) -> LinkEvent {
         // Cancel-safe: receiving from a channel is.
-        let event = self.events.recv().await.unwrap_or(LinkEvent::Stopped);
+        let event = match self.events.recv().await {
+            Some((event, _place)) => event,
+            None => LinkEvent::Stopped,
+        };
         if let LinkEvent::Connected { connection } = event {
             self.connection = connection;
         }

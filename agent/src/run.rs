@@ -81,12 +81,12 @@ impl<L: Link> Waits<L> {
             _ = self.hangup.recv(), if !stopping => Ok(Event::Reload),
             // Cancel-safe: an expiry that was not read stays in the timer.
             slot = self.timer.tick(), if !stopping => slot.map(Event::Tick),
-            // Cancel-safe: the trait asks for it.
-            event = self.link.event() => Ok(Event::Link(event)),
             // Cancel-safe: an alarm that rang stays so.
             rang = self.alarm.at(deadline) => rang.map(|()| Event::Deadline),
             // Cancel-safe: a deadline keeps no state.
             () = at(self.give_up) => Ok(Event::GiveUp),
+            // Last, since a broker may always have something to say. Cancel-safe: the trait asks for it.
+            event = self.link.event() => Ok(Event::Link(event)),
         }
     }
 

@@ -203,9 +203,27 @@ impl Peer {
     /// # Panics
     /// If the topic is longer than MQTT allows.
     pub async fn message(&mut self, topic: &str, payload: &[u8]) {
+        self.publish_to(0x31, topic, payload).await;
+    }
+
+    /// Sends a message with QoS 0 that is not retained.
+    ///
+    /// # Panics
+    /// If the topic is longer than MQTT allows.
+    pub async fn fleeting(&mut self, topic: &str, payload: &[u8]) {
+        self.publish_to(0x30, topic, payload).await;
+    }
+
+    /// Waits until the client has sent something, or has closed the connection.
+    pub async fn readable(&self) {
+        // An error is for the next read to tell.
+        let _ = self.stream.peek(&mut [0]).await;
+    }
+
+    async fn publish_to(&mut self, head: u8, topic: &str, payload: &[u8]) {
         let length = u16::try_from(topic.len()).expect("a short topic");
         let body = [&length.to_be_bytes()[..], topic.as_bytes(), payload].concat();
-        let mut packet = vec![0x31];
+        let mut packet = vec![head];
         let mut rest = body.len();
         loop {
             let digit = u8::try_from(rest % 128).expect("below 128");

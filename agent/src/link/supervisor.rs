@@ -16,6 +16,7 @@ use super::{
     backoff::{self, Backoff},
     client::{Client, Connection},
     guard::{Change, Guard},
+    inlet::{Inlet, Place},
     resolver::Resolver,
     session::Session,
 };
@@ -24,11 +25,12 @@ use super::{
 pub(super) struct Supervisor {
     client: Client,
     orders: mpsc::Receiver<Order>,
-    events: mpsc::UnboundedSender<LinkEvent>,
+    events: mpsc::UnboundedSender<(LinkEvent, Option<Place>)>,
     resolver: Resolver,
     addresses: Addresses,
     backoff: Backoff,
     guard: Guard,
+    inlet: Inlet,
     number: u32,
 }
 
@@ -50,7 +52,7 @@ impl Supervisor {
     pub(super) fn new(
         client: Client,
         orders: mpsc::Receiver<Order>,
-        events: mpsc::UnboundedSender<LinkEvent>,
+        events: mpsc::UnboundedSender<(LinkEvent, Option<Place>)>,
         number: u32,
     ) -> Self {
         Self {
@@ -61,6 +63,7 @@ impl Supervisor {
             addresses: Addresses::default(),
             backoff: Backoff::default(),
             guard: Guard::default(),
+            inlet: Inlet::default(),
             number,
         }
     }
@@ -172,6 +175,6 @@ impl Supervisor {
 
     fn tell(&self, event: LinkEvent) {
         // The owner loop is gone only when the process ends.
-        let _ = self.events.send(event);
+        let _ = self.events.send((event, None));
     }
 }

@@ -117,17 +117,31 @@ impl Supervisor {
                 Ok(())
             }
             Packet::Publish(message) => {
-                match self.client.channel(&message.topic) {
-                    Some(channel) => self.tell(LinkEvent::Message {
-                        channel,
-                        payload: message.payload.to_vec(),
-                        retained: message.retain,
-                    }),
-                    None => tracing::debug!("a message on a topic that isn't ours is dropped"),
-                }
+                self.message(&message);
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn message(&mut self, message: &rumqttc::Publish) {
+        let Some(channel) = self.client.channel(&message.topic) else {
+            return tracing::debug!("a message on a topic that isn't ours is dropped");
+        };
+        let now = Instant::now();
+        if let Some(place) = self.inlet.admit(now) {
+            let event = LinkEvent::Message {
+                channel,
+                payload: message.payload.to_vec(),
+                retained: message.retain,
+            };
+            // As in `tell`.
+            let _ = self.events.send((event, Some(place)));
+        }
+        if let Some(dropped) = self.inlet.complaint(now) {
+            tracing::warn!(
+                "{dropped} messages to this device were dropped, as they came faster than it takes them; look at the broker's log for who publishes them, and let only collectors and signers do so"
+            );
         }
     }
 
