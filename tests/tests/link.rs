@@ -11,7 +11,7 @@ use picketd::{
     link::{Access, Awaited, Cause, Identity, Link, LinkEvent, MqttLink, Publish},
     telemetry::DeliveryId,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 const IDENTITY: Identity = Identity {
     device: DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]),
@@ -287,6 +287,23 @@ async fn an_orderly_stop_says_goodbye_after_everything_else_is_confirmed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_breaks_while_stopping_is_not_made_again() {
+    let (broker, mut link) = start().await;
+    let (mut peer, ..) = broker.welcome().await;
+    connected(&mut link).await;
+    link.stop();
+    peer.publish().await;
+    drop(peer);
+    assert_eq!(link.event().await, LinkEvent::Stopped);
+    assert!(
+        timeout(Duration::from_secs(600), broker.accept())
+            .await
+            .is_err(),
+        "it came back after the goodbye"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_connection_a_stop_is_immediate() {
     let (broker, mut link) = start().await;
     let mut peer = broker.accept().await;
@@ -365,7 +382,7 @@ async fn disconnected(link: &mut MqttLink) -> Cause {
 
 /// Nothing comes from the link for so many seconds.
 async fn quiet(link: &mut MqttLink, seconds: u64) -> bool {
-    tokio::time::timeout(Duration::from_secs(seconds), link.event())
+    timeout(Duration::from_secs(seconds), link.event())
         .await
         .is_err()
 }

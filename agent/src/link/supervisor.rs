@@ -140,6 +140,11 @@ impl Supervisor {
         loop {
             let happening = self.wait(&mut present).await;
             if let Err(end) = self.handle(&mut present, happening) {
+                // After the goodbye nothing is worth another connection.
+                let end = match present.stopping {
+                    true => End::Stopped,
+                    false => end,
+                };
                 return (end, present.since.map(|since| since.elapsed()));
             }
             if present.since.is_some() {
