@@ -6,6 +6,7 @@ use std::{
 
 use picket_tests::{
     agent::{Agent, Setup},
+    eventually,
     scripted_broker::{Packet, Peer, ScriptedBroker},
     tree::Tree,
 };
@@ -55,6 +56,33 @@ async fn a_flood_of_messages_costs_no_tick_and_no_memory() {
         .lines()
         .filter(|line| line.contains("messages to this device were dropped"));
     assert_eq!(lines.count(), 1, "{said}");
+}
+
+/// What was confirmed must not count as lost too if the agent is killed before its next tick.
+#[tokio::test]
+async fn a_confirmation_is_on_record_before_the_next_tick() {
+    let broker = ScriptedBroker::start().await;
+    let tree = Tree::of("pi3-nfs3");
+    let _agent = start(&tree, &broker, "sample_every = \"60s\"\nwindow = \"60s\"");
+    let (mut peer, ..) = broker.welcome().await;
+    let mut reports = 0;
+    while reports < 1 {
+        let Packet::Publish(publish) = peer.read().await else {
+            continue;
+        };
+        if publish.topic.contains("/event/") {
+            assert!(
+                counter(&tree, 3) > 0,
+                "its numbers are on record before it goes out"
+            );
+            reports += 1;
+        }
+        peer.puback(publish.id).await;
+    }
+    eventually("the confirmed events are on record", DEADLINE, || {
+        (counter(&tree, 4) == counter(&tree, 3)).then_some(())
+    });
+    assert!(next_tick(&tree) <= 1, "no tick came to write the record");
 }
 
 async fn confirm(peer: &mut Peer) {

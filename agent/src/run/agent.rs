@@ -41,6 +41,8 @@ pub struct Parts {
 pub struct Agent {
     parts: Parts,
     wall: Wall,
+    /// What the run directory's record says, if it could be written.
+    recorded: Option<Progress>,
     /// The run directory could not be written; said once.
     state_failed: bool,
 }
@@ -52,6 +54,7 @@ impl Agent {
         Self {
             parts,
             wall: Wall::default(),
+            recorded: None,
             state_failed: false,
         }
     }
@@ -71,7 +74,6 @@ impl Agent {
             sample,
         };
         self.tell(input, link);
-        self.keep_progress();
         self.parts.notifier.say(&Word::Watchdog);
     }
 
@@ -133,7 +135,7 @@ impl Agent {
                 "can't save the spool in {directory}: {error}; what is not confirmed is lost"
             );
         }
-        self.write_progress();
+        let _ = self.write_progress(&self.progress());
     }
 
     fn message(&mut self, channel: Channel, payload: &[u8], link: &mut impl Link) {
@@ -158,7 +160,10 @@ impl Agent {
     }
 
     fn tell(&mut self, input: Input, link: &mut impl Link) {
-        for action in self.parts.telemetry.handle(input, clock::boottime_ms()) {
+        let actions = self.parts.telemetry.handle(input, clock::boottime_ms());
+        // First, so that no number that goes out is ever given again.
+        self.keep_progress();
+        for action in actions {
             let Action::Publish {
                 delivery,
                 channel,
@@ -174,7 +179,12 @@ impl Agent {
     }
 
     fn keep_progress(&mut self) {
-        let failed = !self.write_progress();
+        let progress = self.progress();
+        if self.recorded == Some(progress) {
+            return;
+        }
+        let failed = !self.write_progress(&progress);
+        self.recorded = (!failed).then_some(progress);
         if failed && !self.state_failed {
             tracing::error!(
                 "can't write the run directory: after a restart in this boot, ticks are numbered again"
@@ -183,14 +193,17 @@ impl Agent {
         self.state_failed = failed;
     }
 
-    fn write_progress(&self) -> bool {
-        let progress = Progress {
+    fn progress(&self) -> Progress {
+        Progress {
             resume: self.parts.telemetry.progress(),
             connection: self.parts.connection,
-        };
+        }
+    }
+
+    fn write_progress(&self, progress: &Progress) -> bool {
         self.parts
             .state
-            .write(&progress)
+            .write(progress)
             .inspect_err(|error| tracing::debug!("{}", chain(error)))
             .is_ok()
     }
