@@ -35,8 +35,8 @@ fn an_orderly_stop_saves_the_spool_and_a_restart_goes_on_with_the_numbering() {
     let mut next = place.start();
     place.expect("READY=1");
     assert!(
-        !place.path("state/spool").exists(),
-        "a saved spool is used once"
+        place.path("state/spool").exists(),
+        "a saved spool is kept until it is confirmed"
     );
     place.expect("WATCHDOG=1");
     place.stop(&mut next);

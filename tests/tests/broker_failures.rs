@@ -27,7 +27,7 @@ struct Bed {
     counter: TickCounter,
     agent: Agent,
     watcher: Watcher,
-    _tree: Tree,
+    tree: Tree,
     _folder: tempfile::TempDir,
 }
 
@@ -53,7 +53,7 @@ impl Bed {
             counter,
             agent,
             watcher,
-            _tree: tree,
+            tree,
             _folder: folder,
         }
     }
@@ -218,11 +218,45 @@ fn an_orderly_stop_saves_the_spool_and_the_next_start_delivers_it() {
     bed.agent.restart();
     bed.wait_for_ticks(50);
     assert_eq!(bed.watcher.lost(), 0);
-    assert!(
-        !bed.agent.state_dir().join("spool").exists(),
-        "a spool that was taken up must not be taken up again"
-    );
+    let spool = bed.agent.state_dir().join("spool");
+    eventually("a spool that is confirmed is deleted", DEADLINE, || {
+        (!spool.exists()).then_some(())
+    });
     bed.settle();
+}
+
+#[test]
+fn a_saved_spool_survives_a_kill_in_the_next_boot() {
+    let mut bed = Bed::start();
+    bed.wait_for_ticks(10);
+    bed.broker.kill();
+    let before = bed.counter.ticks();
+    eventually("ticks are made without a broker", DEADLINE, || {
+        (bed.counter.ticks() > before + 30).then_some(())
+    });
+    assert!(bed.agent.process().terminate().success());
+    let made = bed.counter.ticks();
+    let first = bed
+        .watcher
+        .tick_counts()
+        .into_keys()
+        .next()
+        .expect("ticks")
+        .0;
+    let id = "proc/sys/kernel/random/boot_id";
+    bed.tree.write(id, "7c45ee9d-3e4a-4a0b-b2c1-0f61de43d3d6\n");
+    bed.agent.restart();
+    eventually("it ticks in the next boot", DEADLINE, || {
+        (bed.counter.ticks() > made + 5).then_some(())
+    });
+    bed.agent.process().kill();
+    bed.broker.restart();
+    bed.agent.restart();
+    eventually("every tick of the first boot arrives", DEADLINE, || {
+        let counts = bed.watcher.tick_counts();
+        let have = counts.keys().filter(|(boot, _)| *boot == first).count() as u64;
+        (have == made).then_some(())
+    });
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Parts {
     pub state: RuntimeState,
     /// What the agent says of itself.
     pub status: Status,
+    /// The image of the last stop is in the state directory and in use.
+    pub saved: bool,
     /// Where the spool is saved at the stop.
     pub state_dir: PathBuf,
     /// The service manager.
@@ -163,6 +165,7 @@ impl Agent {
         let actions = self.parts.telemetry.handle(input, clock::boottime_ms());
         // First, so that no number that goes out is ever given again.
         self.keep_progress();
+        self.drop_saved();
         for action in actions {
             let Action::Publish {
                 delivery,
@@ -175,6 +178,20 @@ impl Agent {
                 payload,
                 retained: false,
             });
+        }
+    }
+
+    /// The saved spool is deleted when nothing of it is pending any more: until then a crash must not lose it.
+    fn drop_saved(&mut self) {
+        if !self.parts.saved || self.parts.telemetry.restored_pending() {
+            return;
+        }
+        self.parts.saved = false;
+        if let Err(error) = spool_file::delete(&self.parts.state_dir) {
+            let directory = self.parts.state_dir.display();
+            tracing::warn!(
+                "can't delete the spool in {directory}, all of which is confirmed: {error}; the next start offers it again"
+            );
         }
     }
 

@@ -1,5 +1,5 @@
-//! The saved spool in the state directory: written once at an orderly stop, read and deleted at the next start. The
-//! directory may be the tenant's to write, so what is read is bounded and hostile. It doesn't know what the bytes mean.
+//! The saved spool in the state directory: written once at an orderly stop, read at the next start, and deleted when
+//! everything in it is settled: a crash before that must not lose it. The directory may be the tenant's to write, so what is read is bounded and hostile. It doesn't know what the bytes mean.
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
@@ -9,34 +9,39 @@ use std::{
 
 use rustix::fs::OFlags;
 
-/// A saved spool that is larger is no spool of ours, in bytes.
-const MAX_IMAGE: u64 = 64 * 1024 * 1024;
-
-/// Reads the saved spool and deletes it, so that it can't be used twice. `Ok(None)` if there is none.
+/// Reads the saved spool, of at most `most` bytes. It stays there. `Ok(None)` if there is none.
 ///
 /// # Errors
-/// It can't be read, or not be deleted: then it is not used.
-pub(super) fn take(directory: &Path) -> io::Result<Option<Vec<u8>>> {
-    let path = path(directory);
+/// It can't be read, or is nothing that was saved.
+pub(super) fn read(directory: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
-        .open(&path);
+        .open(path(directory));
     let file = match file {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut image = Vec::new();
-    let mut whole = 0;
-    if file.metadata()?.is_file() {
-        whole = file.take(MAX_IMAGE + 1).read_to_end(&mut image)?;
+    match file.take(most + 1).read_to_end(&mut image)? as u64 {
+        0 => Err(io::Error::other("it is empty")),
+        size if size > most => Err(io::Error::other(format!(
+            "it has more than {most} bytes, the most that an image for this spool_bytes has"
+        ))),
+        _ => Ok(Some(image)),
     }
-    fs::remove_file(&path)?;
-    File::open(directory)?.sync_all()?;
-    match whole as u64 > MAX_IMAGE || whole == 0 {
-        true => Err(io::ErrorKind::InvalidData.into()),
-        false => Ok(Some(image)),
-    }
+}
+
+/// Deletes the saved spool.
+///
+/// # Errors
+/// Whatever the file system says.
+pub(super) fn delete(directory: &Path) -> io::Result<()> {
+    fs::remove_file(path(directory))?;
+    File::open(directory)?.sync_all()
 }
 
 /// Writes the spool so that after a crash either all of it is there or nothing.
@@ -66,40 +71,48 @@ fn path(directory: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
+    const MOST: u64 = 10;
+
     #[test]
-    fn a_saved_spool_is_there_once() {
+    fn a_saved_spool_is_there_until_it_is_deleted() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(take(directory.path()).unwrap().is_none());
+        assert!(read(directory.path(), MOST).unwrap().is_none());
         save(directory.path(), b"older").unwrap();
         save(directory.path(), b"image").unwrap();
-        assert_eq!(take(directory.path()).unwrap().unwrap(), b"image");
-        assert!(take(directory.path()).unwrap().is_none());
+        for _ in 0..2 {
+            assert_eq!(read(directory.path(), MOST).unwrap().unwrap(), b"image");
+        }
+        delete(directory.path()).unwrap();
+        assert!(read(directory.path(), MOST).unwrap().is_none());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_symlink_or_a_fifo_in_its_place_is_not_read() {
+    fn what_is_no_spool_is_not_read_and_named() {
         let directory = tempfile::tempdir().unwrap();
         let secret = directory.path().join("secret");
+        let spool = path(directory.path());
         fs::write(&secret, "secret").unwrap();
-        std::os::unix::fs::symlink(&secret, path(directory.path())).unwrap();
-        take(directory.path()).unwrap_err();
-        fs::remove_file(path(directory.path())).unwrap();
-        rustix::fs::mkfifoat(
-            rustix::fs::CWD,
-            path(directory.path()),
-            rustix::fs::Mode::RUSR,
-        )
-        .unwrap();
-        take(directory.path()).unwrap_err();
-        assert_eq!(fs::read(&secret).unwrap(), b"secret");
+        let refused = |why: &str| {
+            let error = read(directory.path(), MOST).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+            fs::remove_file(&spool).unwrap();
+        };
+        std::os::unix::fs::symlink(&secret, &spool).unwrap();
+        refused("symbolic link");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &spool, rustix::fs::Mode::RUSR).unwrap();
+        refused("no regular file");
+        fs::write(&spool, "").unwrap();
+        refused("it is empty");
+        fs::write(&spool, [0; MOST as usize + 1]).unwrap();
+        refused("more than 10 bytes");
     }
 
     #[test]
     fn a_directory_that_is_not_there_has_no_spool_and_takes_none() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("missing");
-        assert!(take(&missing).unwrap().is_none());
+        assert!(read(&missing, MOST).unwrap().is_none());
         save(&missing, b"image").unwrap_err();
     }
 }

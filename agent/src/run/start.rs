@@ -18,7 +18,7 @@ use crate::{
     runtime_state::{RuntimeError, RuntimeState, checksum},
     sampler::{ROOT_MOUNT, Sampler},
     sources::{nfs_null::Probe, nfs_server},
-    telemetry::{Telemetry, TelemetrySettings},
+    telemetry::{self, Telemetry, TelemetrySettings},
     world::World,
 };
 
@@ -103,17 +103,18 @@ fn parts(
 ) -> Result<Parts, StartError> {
     let settings = &loaded.settings;
     let (state, progress) = RuntimeState::open(&world.run_dir(), identity.boot)?;
-    let saved = saved_spool(&settings.state_dir);
+    let saved = saved_spool(settings);
     let telemetry = Telemetry::new(
         telemetry_settings(settings, identity),
         progress.resume,
         saved.as_deref(),
     );
     if let Some(error) = telemetry.image_error() {
-        tracing::warn!("the saved spool is not used: {error:?}");
+        not_used(&settings.state_dir, error);
     }
     tracing::info!(device = %identity.device, boot = %identity.boot, tick = progress.resume.next_tick, "picketd {} starts", env!("CARGO_PKG_VERSION"));
     Ok(Parts {
+        saved: saved.is_some() && telemetry.image_error().is_none(),
         sampler: Sampler::new(world, &settings.sampler),
         telemetry,
         state,
@@ -143,7 +144,8 @@ fn telemetry_settings(settings: &Settings, identity: Identity) -> TelemetrySetti
     }
 }
 
-fn saved_spool(directory: &Path) -> Option<Vec<u8>> {
+fn saved_spool(settings: &Settings) -> Option<Vec<u8>> {
+    let directory = settings.state_dir.as_path();
     if !directory.is_dir() {
         tracing::warn!(
             "the state directory {} is not there: at a stop, what is not confirmed will be lost; make it, or set state_dir",
@@ -151,15 +153,21 @@ fn saved_spool(directory: &Path) -> Option<Vec<u8>> {
         );
         return None;
     }
-    spool_file::take(directory)
-        .inspect_err(|error| {
-            tracing::warn!(
-                "the spool saved in {} is not used: {error}",
-                directory.display()
-            );
-        })
+    spool_file::read(directory, most_saved(settings))
+        .inspect_err(|error| not_used(directory, error))
         .ok()
         .flatten()
+}
+
+fn most_saved(settings: &Settings) -> u64 {
+    telemetry::most_saved(settings.telemetry.spool_bytes) as u64
+}
+
+fn not_used(directory: &Path, error: &dyn std::fmt::Display) {
+    tracing::warn!(
+        "the spool saved in {} is not used, and what is in it is lost: {error}; the next orderly stop replaces it",
+        directory.display()
+    );
 }
 
 fn status(world: &World, loaded: &Loaded, boot: BootId) -> Status {

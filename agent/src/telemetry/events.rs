@@ -187,6 +187,13 @@ impl EventQueue {
         reports
     }
 
+    /// Whether an event is kept of another boot than `boot`, or numbered below `sequence`.
+    pub(super) fn holds_older(&self, boot: BootId, sequence: u64) -> bool {
+        self.queued
+            .iter()
+            .any(|queued| queued.boot != boot || queued.event.sequence < sequence)
+    }
+
     /// Events of that boot that are kept.
     pub(super) fn count(&self, boot: BootId) -> u64 {
         self.queued

@@ -31,6 +31,7 @@ pub use interface::{
     AckMode, Action, DEFAULT_HYSTERESIS, DEFAULT_SPOOL_BYTES, DEFAULT_TEMPERATURE_LIMITS,
     DeliveryId, Input, MAX_TEMPERATURE_LIMITS, MIN_SPOOL_BYTES, Resume, TelemetrySettings,
 };
+pub use restore::most_saved;
 
 use batcher::Batcher;
 use books::Books;
@@ -69,6 +70,8 @@ pub struct Telemetry {
     untold_losses: u64,
     losses_told_ms: Option<u64>,
     image_error: Option<ImageError>,
+    /// The first tick and the first event of this process.
+    began: (u64, u64),
 }
 
 impl Telemetry {
@@ -100,6 +103,7 @@ impl Telemetry {
             untold_losses: 0,
             losses_told_ms: None,
             image_error: None,
+            began: (0, 0),
             settings,
         };
         telemetry.restore(resume, saved);
@@ -196,6 +200,18 @@ impl Telemetry {
     #[must_use]
     pub fn image_error(&self) -> Option<&ImageError> {
         self.image_error.as_ref()
+    }
+
+    /// Whether anything that the saved image held is still neither confirmed nor lost: only the image has it twice.
+    #[must_use]
+    pub fn restored_pending(&self) -> bool {
+        let boot = self.settings.boot;
+        let (tick, event) = self.began;
+        let batches = self.spool.entries().iter().map(|entry| entry.batch.header);
+        batches
+            .into_iter()
+            .any(|header| header.boot != boot || header.first_tick < tick)
+            || self.events.holds_older(boot, event)
     }
 
     fn tick(&mut self, (boottime_ms, now_ms): (u64, u64), wall: WallClock, sample: Sample) {

@@ -7,12 +7,20 @@ use super::{
     spool::{Lane, State},
 };
 
+/// Bytes that the image of a spool of `spool_bytes` has at most.
+#[must_use]
+pub fn most_saved(spool_bytes: usize) -> usize {
+    spool_bytes.max(MIN_SPOOL_BYTES).saturating_mul(2)
+}
+
 impl Telemetry {
     /// Takes what an image holds, and counts as lost what nothing accounts for.
     pub(super) fn restore(&mut self, resume: Resume, saved: Option<&[u8]>) {
         let image = saved.and_then(|bytes| self.read_image(bytes));
         let ours = image.as_ref().filter(|image| {
-            image.boot == self.settings.boot && image.resume.next_tick >= resume.next_tick
+            image.boot == self.settings.boot
+                && image.resume.next_tick >= resume.next_tick
+                && image.resume.next_event >= resume.next_event
         });
         // The image is of this boot and of its end so far: it knows best. The run directory may have been emptied.
         let fresh = ours.is_some();
@@ -52,7 +60,7 @@ impl Telemetry {
     }
 
     fn read_image(&mut self, bytes: &[u8]) -> Option<Image> {
-        let most = 2 * self.settings.spool_bytes.max(MIN_SPOOL_BYTES);
+        let most = most_saved(self.settings.spool_bytes);
         match Image::read(bytes, most) {
             Ok(image) => Some(image),
             Err(error) => {
@@ -65,6 +73,7 @@ impl Telemetry {
     fn begin(&mut self, resume: Resume) {
         self.next_tick = resume.next_tick;
         self.next_event = resume.next_event;
+        self.began = (resume.next_tick, resume.next_event);
         let book = self.books.current();
         book.lost = resume.lost;
         book.delivered = resume.settled.saturating_sub(resume.lost);
