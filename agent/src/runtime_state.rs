@@ -37,7 +37,7 @@ pub struct RuntimeState {
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
     /// It can't be made.
-    #[error("can't make the run directory {}; start picketd as root, or with RuntimeDirectory=picket", path.display())]
+    #[error("can't make the run directory {}; start picketd as root, or with RuntimeDirectory=picket and RuntimeDirectoryPreserve=yes", path.display())]
     Directory {
         /// The run directory.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum RuntimeError {
         source: io::Error,
     },
     /// A file in it can't be opened.
-    #[error("can't open {} for writing; start picketd as root, or with RuntimeDirectory=picket", path.display())]
+    #[error("can't open {} for writing; start picketd as root, or with RuntimeDirectory=picket and RuntimeDirectoryPreserve=yes", path.display())]
     Open {
         /// The file.
         path: PathBuf,

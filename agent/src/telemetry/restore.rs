@@ -1,5 +1,5 @@
 //! How telemetry goes on after a restart: from the image of an orderly stop, or from the progress alone after a crash.
-use picket_proto::{BatchHeader, EventReport, Packed};
+use picket_proto::{BatchHeader, EventReport, Packed, batch::MAX_NUMBER};
 
 use super::{
     MIN_SPOOL_BYTES, Resume, Telemetry, events,
@@ -16,7 +16,14 @@ pub fn most_saved(spool_bytes: usize) -> usize {
 impl Telemetry {
     /// Takes what an image holds, and counts as lost what nothing accounts for.
     pub(super) fn restore(&mut self, resume: Resume, saved: Option<&[u8]>) {
-        let image = saved.and_then(|bytes| self.read_image(bytes));
+        let resume = if is_possible(&resume) {
+            resume
+        } else {
+            Resume::default()
+        };
+        let image = saved
+            .and_then(|bytes| self.read_image(bytes))
+            .filter(|image| is_possible(&image.resume));
         let ours = image.as_ref().filter(|image| {
             image.boot == self.settings.boot
                 && image.resume.next_tick >= resume.next_tick
@@ -83,6 +90,10 @@ impl Telemetry {
 
     fn restore_batch(&mut self, batch: Packed, fresh: bool) {
         let header = batch.header;
+        let newest_ms = header.boottime_ms(header.count.saturating_sub(1));
+        if header.range().last.max(header.lost).max(newest_ms) > MAX_NUMBER {
+            return;
+        }
         if header.boot == self.settings.boot {
             if !fresh || !self.is_unsettled(&header) {
                 return;
@@ -106,12 +117,15 @@ impl Telemetry {
 
     fn restore_events(&mut self, report: EventReport, fresh: bool) {
         let ours = report.boot == self.settings.boot;
-        if ours && !fresh {
+        if (ours && !fresh) || report.lost > MAX_NUMBER {
             return;
         }
         let book = self.books.open(report.boot);
         book.events_lost = book.events_lost.max(report.lost);
         for event in report.events {
+            if event.sequence.max(event.boottime_ms) > MAX_NUMBER {
+                continue;
+            }
             if events::is_small(&event) && (!ours || event.sequence < self.next_event) {
                 self.events.push(report.boot, event, &mut self.books);
             }
@@ -134,4 +148,26 @@ impl Telemetry {
         let unknown = resume.next_event.saturating_sub(accounted);
         book.events_lost = book.events_lost.saturating_add(unknown);
     }
+}
+
+/// What a collector would refuse must not come back from a file: it would block the backlog for good.
+fn is_possible(resume: &Resume) -> bool {
+    let Resume {
+        next_tick,
+        settled,
+        lost,
+        next_event,
+        events_settled,
+        events_lost,
+    } = *resume;
+    [
+        next_tick,
+        settled,
+        lost,
+        next_event,
+        events_settled,
+        events_lost,
+    ]
+    .iter()
+    .all(|number| *number <= MAX_NUMBER)
 }

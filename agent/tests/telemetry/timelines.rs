@@ -4,7 +4,7 @@ use picket_proto::{
 };
 use picketd::{
     sampler::Sample,
-    telemetry::{AckMode, Input},
+    telemetry::{AckMode, Input, Resume, Telemetry},
 };
 
 use crate::rig::{COLLECTOR, Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
@@ -525,4 +525,35 @@ fn noisy(tick: u64) -> Sample {
             .map(|id| (MetricId(100 + id), Ok(noise(u64::from(id) << 40))))
             .collect(),
     )
+}
+
+#[test]
+fn what_a_collector_would_refuse_does_not_come_back_from_a_file() {
+    let sane = 1 << 30;
+    for (boottime_ms, pending) in [(sane, true), (1 << 60, false)] {
+        let mut before = Telemetry::new(settings(AckMode::Puback, SPOOL), Resume::default(), None);
+        let wall = WallClock {
+            offset_ms: 0,
+            quality: Quality::Unset,
+        };
+        let sample = Sample(vec![(metric::LOAD1, Ok(37))]);
+        let tick = Input::Tick {
+            boottime_ms,
+            missed: 0,
+            wall,
+            sample,
+        };
+        before.handle(tick, boottime_ms);
+        let saved = before.save();
+        let mut later = settings(AckMode::Puback, SPOOL);
+        later.boot = BootId([2; 16]);
+        let after = Telemetry::new(later, Resume::default(), Some(&saved));
+        assert_eq!(after.restored_pending(), pending, "boottime {boottime_ms}");
+    }
+    let forged = Resume {
+        next_tick: u64::MAX,
+        ..Resume::default()
+    };
+    let after = Telemetry::new(settings(AckMode::Puback, SPOOL), forged, None);
+    assert_eq!(after.progress().next_tick, 0);
 }

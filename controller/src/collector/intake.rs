@@ -1,5 +1,5 @@
 //! From a received frame to what it changes: decodes, checks numbers, and keeps the rules of each channel.
-use picket_proto::{Channel, DecodeError, frame};
+use picket_proto::{Channel, DecodeError, batch::MAX_NUMBER, frame};
 
 use super::{Clash, Device, Refusal, Settings, Update, Warning};
 
@@ -7,9 +7,6 @@ mod batch;
 mod events;
 mod presence;
 mod status;
-
-/// Tick and event numbers, boottimes and counts above this are refused: a JSON number holds no more, no machine gets there.
-const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// How and when a frame came.
 pub(super) struct Arrival {

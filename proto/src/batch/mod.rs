@@ -9,6 +9,9 @@ use crate::{BootId, MetricId, Reading, TickRange, json};
 
 /// A batch holds at most this many ticks.
 pub const MAX_TICKS: u16 = 1024;
+/// No tick number, event number, count of lost ticks or boottime in ms is larger: 2^53 - 1, which every reader of JSON
+/// still holds exactly. It is 285 thousand years of boottime.
+pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 /// A batch holds at most this many columns.
 pub const MAX_COLUMNS: usize = 128;
 
