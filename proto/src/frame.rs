@@ -3,7 +3,9 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::{Ack, Batch, DecodeError, EventReport, Presence, Status};
+use crate::{
+    Ack, Batch, DecodeError, EventReport, Ping, Pong, Presence, Report, SignedCommand, Status,
+};
 
 /// The format version that this crate writes.
 pub const FORMAT: u8 = 1;
@@ -22,6 +24,14 @@ pub enum Kind {
     Presence = 4,
     /// What a collector has.
     Ack = 5,
+    /// Asks for a nonce.
+    Ping = 6,
+    /// The nonce.
+    Pong = 7,
+    /// A signed command.
+    Command = 8,
+    /// How an operation stands.
+    Report = 9,
 }
 
 /// Any message of this format.
@@ -38,6 +48,14 @@ pub enum Message {
     Presence(Presence),
     /// See [`Ack`].
     Ack(Ack),
+    /// See [`Ping`].
+    Ping(Ping),
+    /// See [`Pong`].
+    Pong(Pong),
+    /// See [`SignedCommand`].
+    Command(SignedCommand),
+    /// See [`Report`].
+    Report(Report),
 }
 
 /// A message that can stand in a frame.
@@ -89,6 +107,10 @@ impl Message {
             3 => Status::read(body).map(Self::Status),
             4 => Presence::read(body).map(Self::Presence),
             5 => Ack::read(body).map(Self::Ack),
+            6 => Ping::read(body).map(Self::Ping),
+            7 => Pong::read(body).map(Self::Pong),
+            8 => SignedCommand::read(body).map(Self::Command),
+            9 => Report::read(body).map(Self::Report),
             unknown => Err(DecodeError::Kind(unknown)),
         }
     }

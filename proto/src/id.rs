@@ -1,4 +1,4 @@
-//! Names of things: a device (16 hex digits) and one boot of it (the kernel's boot id).
+//! Names of things: a device (16 hex digits), one boot of it (the kernel's boot id), and an operation (32 hex digits).
 use core::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -10,6 +10,10 @@ pub struct DeviceId(pub [u8; 8]);
 /// One boot of a Pi, as `/proc/sys/kernel/random/boot_id` names it: 16 bytes, written as a UUID.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootId(pub [u8; 16]);
+
+/// One operation that an operator ordered, on however many Pis: 16 random bytes, written as 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(pub [u8; 16]);
 
 /// The text is not an id of the wanted form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,16 @@ impl FromStr for DeviceId {
     fn from_str(text: &str) -> Result<Self, ParseIdError> {
         parse_hex(text.as_bytes()).map(Self).ok_or(ParseIdError {
             wanted: "a device id of 16 hex digits",
+        })
+    }
+}
+
+impl FromStr for OperationId {
+    type Err = ParseIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        parse_hex(text.as_bytes()).map(Self).ok_or(ParseIdError {
+            wanted: "an operation id of 32 hex digits",
         })
     }
 }
@@ -65,6 +79,12 @@ impl FromStr for BootId {
 }
 
 impl fmt::Display for DeviceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Display for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -129,6 +149,7 @@ macro_rules! id_traits {
 
 id_traits!(DeviceId, 8);
 id_traits!(BootId, 16);
+id_traits!(OperationId, 16);
 
 #[cfg(test)]
 mod tests {
@@ -154,6 +175,20 @@ mod tests {
             "00000000A1B2C3D4".parse::<DeviceId>().unwrap().to_string(),
             "00000000a1b2c3d4"
         );
+    }
+
+    #[test]
+    fn an_operation_id_is_32_hex_digits() {
+        let digits = "00112233445566778899aabbccddeeff";
+        let upper = digits.to_uppercase();
+        assert_eq!(
+            upper.parse::<OperationId>().unwrap().to_string(),
+            digits,
+            "upper case is read and never written"
+        );
+        for bad in ["", "00", &digits[1..], "00112233445566778899aabbccddeefg"] {
+            assert!(bad.parse::<OperationId>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -33,3 +33,12 @@ impl fmt::Display for Hex<'_> {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+/// The name of an action, or its number when this version doesn't know it.
+pub(crate) fn action<S: Serializer>(action: &Option<u16>, to: S) -> Result<S::Ok, S::Error> {
+    match action.map(|id| (id, crate::command::action_name(id))) {
+        None => to.serialize_none(),
+        Some((_, Some(name))) => to.serialize_str(name),
+        Some((id, None)) => to.serialize_u16(id),
+    }
+}

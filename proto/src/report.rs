@@ -1,0 +1,253 @@
+//! Reports: how an operation stands on one Pi. Numbered, length-prefixed fields, as in [`crate::status`].
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{
+    BootId, DecodeError, OperationId,
+    fields::{self, UnknownField, fields},
+    frame::Body,
+    frame::Kind,
+    json, wire,
+};
+
+/// One transition of an operation, or the answer to a query. A field that is `None` was not said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Report {
+    /// Which operation; absent when a command could not be read so far.
+    pub operation: Option<OperationId>,
+    /// How it stands.
+    pub state: Option<State>,
+    /// Why, when it was refused or failed.
+    pub reason: Option<Reason>,
+    /// The same in words, with the way out.
+    pub detail: Option<String>,
+    /// The boot that speaks.
+    pub boot: Option<BootId>,
+    /// CLOCK_BOOTTIME of the transition, in ms.
+    pub boottime_ms: Option<u64>,
+    /// Number of the action, as in [`crate::command::ACTIONS`].
+    #[serde(serialize_with = "json::action")]
+    pub action: Option<u16>,
+    /// Who ordered it: the principal whose key was verified.
+    pub actor: Option<String>,
+    /// Which transition of the operation this is, from 1 in each boot: reports may overtake one another.
+    pub transition: Option<u32>,
+    /// What the agent saw that speaks against it, and did it nevertheless.
+    pub warnings: Option<Vec<String>>,
+    /// Fields that a newer agent knows.
+    pub unknown: Vec<UnknownField>,
+}
+
+fields! { Report, "report",
+    1 => operation by wire::whole,
+    2 => state by wire::whole,
+    3 => reason by wire::whole,
+    4 => detail by wire::whole,
+    5 => boot by wire::whole,
+    6 => boottime_ms by wire::whole,
+    7 => action by wire::whole,
+    8 => actor by wire::whole,
+    9 => transition by wire::whole,
+    10 => warnings by fields::list,
+}
+
+impl Body for Report {
+    const KIND: Kind = Kind::Report;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        fields::write(self.fields(), out);
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut report = Self::default();
+        for (id, body) in fields::read(bytes)? {
+            report.set(id, body)?;
+        }
+        Ok(report)
+    }
+}
+
+/// Names of numbers that will grow: an enum with its numbers and names, where what is unknown keeps its number.
+macro_rules! named {
+    ($(#[$about:meta])* $kind:ident, $number:ty, $($(#[$doc:meta])* $id:literal $name:literal $variant:ident,)*) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $kind {
+            $($(#[$doc])* $variant,)*
+            /// One that a newer agent knows.
+            Other($number),
+        }
+
+        impl $kind {
+            /// Every one that this version knows, with its number on the wire and its name in JSON.
+            pub const ALL: &[(Self, $number, &str)] = &[$((Self::$variant, $id, $name)),*];
+
+            /// Its number on the wire.
+            #[must_use]
+            pub fn code(self) -> $number {
+                match self {
+                    $(Self::$variant => $id,)*
+                    Self::Other(code) => code,
+                }
+            }
+
+            /// The one with that number.
+            #[must_use]
+            pub fn from_code(code: $number) -> Self {
+                match code {
+                    $($id => Self::$variant,)*
+                    code => Self::Other(code),
+                }
+            }
+        }
+
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant => f.write_str($name),)*
+                    Self::Other(code) => write!(f, "other_{code}"),
+                }
+            }
+        }
+
+        impl Serialize for $kind {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match serializer.is_human_readable() {
+                    true => serializer.collect_str(self),
+                    false => self.code().serialize(serializer),
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $kind {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <$number>::deserialize(deserializer).map(Self::from_code)
+            }
+        }
+    };
+}
+
+named! {
+    /// How an operation stands.
+    State, u8,
+    /// The command is good, and the agent has taken it on.
+    1 "accepted" Accepted,
+    /// The agent looks whether anything speaks against it.
+    2 "preflight" Preflight,
+    /// The machine is about to go down.
+    3 "rebooting" Rebooting,
+    /// The image is being fetched.
+    4 "fetching" Fetching,
+    /// The image is being unpacked.
+    5 "unpacking" Unpacking,
+    /// The image is whole and durable.
+    6 "sealed" Sealed,
+    /// The image has what makes it this Pi's.
+    7 "personalised" Personalised,
+    /// The image waits for its activation.
+    8 "staged" Staged,
+    /// The next boot is into the image.
+    9 "armed" Armed,
+    /// The image runs, on trial.
+    10 "trial" Trial,
+    /// The image stays.
+    11 "committed" Committed,
+    /// The old image is being removed.
+    12 "cleaning" Cleaning,
+    /// Done. Final.
+    16 "succeeded" Succeeded,
+    /// Not done. Final.
+    17 "failed" Failed,
+    /// Not even begun. Final.
+    18 "refused" Refused,
+    /// Given up because an operator wished it. Final.
+    19 "cancelled" Cancelled,
+    /// Done, found bad, and undone. Final.
+    20 "rolled_back" RolledBack,
+    /// Whether it was recorded isn't known: the disk doesn't answer.
+    21 "unknown" Unknown,
+}
+
+impl State {
+    /// Whether nothing follows it.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Refused | Self::Cancelled | Self::RolledBack
+        )
+    }
+}
+
+named! {
+    /// Why an operation was refused or failed.
+    Reason, u16,
+    /// The message is no command, or ends too early, or goes on after its end.
+    1 "malformed" Malformed,
+    /// The payload is of a format that this agent doesn't know.
+    2 "format" Format,
+    /// The command has no target, too many, or one twice.
+    3 "targets" Targets,
+    /// The agent has no `allowed_signers`: it only observes.
+    4 "no_signers" NoSigners,
+    /// The signature is none of a kind that is taken here.
+    5 "signature_kind" SignatureKind,
+    /// The signature isn't one of this payload by this key.
+    6 "bad_signature" BadSignature,
+    /// The signature was made with a certificate.
+    7 "certificate" Certificate,
+    /// No line of `allowed_signers` has the key.
+    8 "unknown_signer" UnknownSigner,
+    /// The key is there, and not for that actor.
+    9 "wrong_actor" WrongActor,
+    /// The key is there, and not for that namespace.
+    10 "wrong_namespace" WrongNamespace,
+    /// The action needs another privilege than the signature's namespace.
+    11 "wrong_privilege" WrongPrivilege,
+    /// The key isn't valid yet, or no more.
+    12 "key_expired" KeyExpired,
+    /// Whether the key is valid now can't be judged, because the clock is unknown.
+    13 "clock_unknown" ClockUnknown,
+    /// The signature of a hardware key lacks the proof that somebody touched it.
+    14 "no_touch" NoTouch,
+    /// The command is for another Pi.
+    15 "wrong_target" WrongTarget,
+    /// The command was kept by the broker, so it may be old.
+    16 "retained" Retained,
+    /// The nonce is not, or no more, the agent's.
+    17 "stale_nonce" StaleNonce,
+    /// The command came after its time.
+    18 "expired" Expired,
+    /// The command was made for another boot.
+    19 "wrong_boot" WrongBoot,
+    /// The agent doesn't know the action.
+    20 "unsupported" Unsupported,
+    /// Another operation is under way.
+    21 "busy" Busy,
+    /// A user of the Pi asked not to be rebooted.
+    22 "inhibited" Inhibited,
+    /// The operation can't be cancelled any more.
+    23 "too_late" TooLate,
+    /// The agent doesn't know the operation.
+    24 "unknown_operation" UnknownOperation,
+    /// What must survive can't be recorded.
+    25 "journal" Journal,
+    /// The journal can't be understood; it was kept aside.
+    26 "journal_corrupt" JournalCorrupt,
+    /// A value is out of its range.
+    27 "out_of_range" OutOfRange,
+    /// The machine did not do it.
+    28 "host" Host,
+    /// It took more steps or boots than it may.
+    29 "cap" Cap,
+    /// It did not end in its time.
+    30 "timed_out" TimedOut,
+    /// Nothing is there to blink.
+    31 "no_led" NoLed,
+    /// Too many commands came; this one was not looked at.
+    32 "rate_limited" RateLimited,
+    /// The operation was ordered with other bytes before.
+    33 "operation_reused" OperationReused,
+}
