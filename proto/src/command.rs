@@ -86,7 +86,8 @@ pub struct Target {
 }
 
 /// What is to be done. The list is closed: an action that an agent doesn't know is answered and not done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// In JSON `action` is its name, beside its fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// Be in another boot than the target's.
@@ -121,7 +122,7 @@ pub enum Action {
         /// Its number.
         id: u16,
         /// Its body.
-        #[serde(serialize_with = "json::hex")]
+        #[serde(with = "json::bytes")]
         body: Vec<u8>,
     },
 }
@@ -280,7 +281,9 @@ impl Command {
             return Err(DecodeError::Invalid("empty list of targets"));
         }
         if repeats(&targets) {
-            return Err(DecodeError::Invalid("list of targets, which names one twice,"));
+            return Err(DecodeError::Invalid(
+                "list of targets, which names one twice,",
+            ));
         }
         let (actor, rest) = text(rest, MAX_NAME, "actor of the command")?;
         let (on_behalf_of, rest) = text(rest, MAX_NAME, "on_behalf_of of the command")?;

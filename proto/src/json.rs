@@ -26,6 +26,30 @@ pub(crate) fn hex<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error>
     to.collect_str(&Hex(bytes))
 }
 
+/// Bytes as hex digits, both ways.
+pub(crate) mod bytes {
+    use alloc::{borrow::Cow, vec::Vec};
+
+    use serde::{Deserialize, Deserializer, de};
+
+    pub(crate) use super::hex as serialize;
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        let digits = <Cow<'de, str>>::deserialize(from)?;
+        let digits = digits.as_bytes().chunks(2);
+        let bytes = digits.map(|pair| match pair {
+            [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+            _ => None,
+        });
+        let bytes: Option<Vec<u8>> = bytes.collect();
+        bytes.ok_or_else(|| de::Error::custom("expected an even number of hex digits"))
+    }
+
+    fn digit(c: u8) -> Option<u8> {
+        u8::try_from(char::from(c).to_digit(16)?).ok()
+    }
+}
+
 struct Hex<'a>(&'a [u8]);
 
 impl fmt::Display for Hex<'_> {
@@ -40,5 +64,56 @@ pub(crate) fn action<S: Serializer>(action: &Option<u16>, to: S) -> Result<S::Ok
         None => to.serialize_none(),
         Some((_, Some(name))) => to.serialize_str(name),
         Some((id, None)) => to.serialize_u16(id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use crate::{Action, OperationId, Reason, State};
+
+    #[test]
+    fn states_and_reasons_come_back_from_their_names() {
+        for (state, _, name) in State::ALL {
+            let json = serde_json::to_string(state).unwrap();
+            assert_eq!(json, alloc::format!("{name:?}"));
+            assert_eq!(serde_json::from_str::<State>(&json).unwrap(), *state);
+        }
+        for (json, reason) in [
+            ("\"stale_nonce\"", Some(Reason::StaleNonce)),
+            ("\"other_900\"", Some(Reason::Other(900))),
+            ("\"other_x\"", None),
+            ("\"sleepy\"", None),
+            ("17", None),
+        ] {
+            assert_eq!(serde_json::from_str(json).ok(), reason, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_action_comes_back_from_its_json() {
+        let operation = OperationId([9; 16]);
+        for action in [
+            Action::Reboot { force: true },
+            Action::Cancel { operation },
+            Action::Query { operation: None },
+            Action::Identify { seconds: 30 },
+            Action::Configure {
+                sample_every_ms: Some(1_000),
+                window_ms: None,
+            },
+            Action::Unknown {
+                id: 99,
+                body: vec![0, 0xab],
+            },
+        ] {
+            let json = serde_json::to_string(&action).unwrap();
+            assert_eq!(serde_json::from_str::<Action>(&json).unwrap(), action);
+        }
+        for body in ["0", "0g", "é"] {
+            let json = alloc::format!(r#"{{"action":"unknown","id":1,"body":"{body}"}}"#);
+            assert!(serde_json::from_str::<Action>(&json).is_err(), "{json}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
     BootId, DecodeError, OperationId,
@@ -101,6 +101,15 @@ macro_rules! named {
                     code => Self::Other(code),
                 }
             }
+
+            /// The one whose name in JSON that is; also `other_` and a number, as what is unknown is written.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => name.strip_prefix("other_")?.parse().ok().map(Self::from_code),
+                }
+            }
         }
 
         impl fmt::Display for $kind {
@@ -123,7 +132,13 @@ macro_rules! named {
 
         impl<'de> Deserialize<'de> for $kind {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                <$number>::deserialize(deserializer).map(Self::from_code)
+                if !deserializer.is_human_readable() {
+                    return <$number>::deserialize(deserializer).map(Self::from_code);
+                }
+                let name = <alloc::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                Self::from_name(&name).ok_or_else(|| {
+                    de::Error::custom(format_args!("{name:?} is no {} that is known here", stringify!($kind)))
+                })
             }
         }
     };

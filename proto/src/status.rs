@@ -61,7 +61,6 @@ pub struct Sensor {
     pub name: String,
 }
 
-
 fields! { Status, "status",
     1 => agent_version by wire::whole,
     2 => boot by wire::whole,
