@@ -10,4 +10,5 @@ pub mod demo;
 pub mod duration;
 pub mod fleet;
 pub mod link;
+pub mod signer;
 pub mod view;

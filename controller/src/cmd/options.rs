@@ -1,4 +1,4 @@
-//! Options that every command takes: the broker, who we are there, and the inventory.
+//! Options that every command takes: the broker, who we are there, the inventory, the signing key and the audit log.
 use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,12 +9,13 @@ use super::usage;
 use crate::{
     fleet::Fleet,
     link::{self, LinkSettings},
+    signer::KeySource,
 };
 
 /// Used when neither --broker nor PICKET_BROKER says otherwise.
 const DEFAULT_BROKER: &str = "mqtt://localhost:1883";
 
-/// The broker, who we are there, and the inventory.
+/// The broker, who we are there, the inventory, the signing key and the audit log.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Options of all commands")]
 pub struct Options {
@@ -41,11 +42,19 @@ pub struct Options {
     #[arg(long, global = true, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// PEM file of our own certificate
-    #[arg(long, global = true, value_name = "FILE", requires = "key")]
+    #[arg(long, global = true, value_name = "FILE", requires = "cert_key")]
     pub cert: Option<PathBuf>,
     /// PEM file of its private key
     #[arg(long, global = true, value_name = "FILE", requires = "cert")]
-    pub key: Option<PathBuf>,
+    pub cert_key: Option<PathBuf>,
+    /// The key that signs commands: a private key file, FILE.pub or `agent` for a key of the ssh-agent, or
+    /// agent:FINGERPRINT-OR-COMMENT [env: PICKET_KEY] [default: ~/.ssh/id_ed25519]
+    #[arg(long, global = true, value_name = "FILE|agent")]
+    pub key: Option<KeySource>,
+    /// The audit log, which every command is written to before it is sent
+    /// [env: PICKET_AUDIT] [default: ~/.local/state/picket/audit.jsonl]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
 }
 
 impl Options {
@@ -90,9 +99,47 @@ impl Options {
             },
             login: self.login()?,
             ca: self.ca.clone(),
-            identity: self.cert.clone().zip(self.key.clone()),
+            identity: self.cert.clone().zip(self.cert_key.clone()),
             known: fleet.ids().collect(),
         })
+    }
+
+    /// The key that signs: --key, else PICKET_KEY, else `~/.ssh/id_ed25519`.
+    ///
+    /// # Errors
+    /// PICKET_KEY names none, or there is no home.
+    pub fn key_source(&self) -> Result<KeySource> {
+        if let Some(source) = &self.key {
+            return Ok(source.clone());
+        }
+        match env::var("PICKET_KEY") {
+            Ok(text) => text
+                .parse()
+                .map_err(|why| usage(format!("PICKET_KEY is wrong: {why}"))),
+            Err(env::VarError::NotUnicode(path)) => Ok(KeySource::File(path.into())),
+            Err(env::VarError::NotPresent) => {
+                let home = home().ok_or_else(|| usage("HOME is not set; give --key FILE"))?;
+                Ok(KeySource::File(home.join(".ssh/id_ed25519")))
+            }
+        }
+    }
+
+    /// Where the audit log is: --audit, else PICKET_AUDIT, else `picket/audit.jsonl` below XDG_STATE_HOME or `~/.local/state`.
+    ///
+    /// # Errors
+    /// There is no home.
+    pub fn audit_path(&self) -> Result<PathBuf> {
+        let named = env::var_os("PICKET_AUDIT").map(PathBuf::from);
+        if let Some(path) = self.audit.clone().or(named) {
+            return Ok(path);
+        }
+        // The XDG base directory specification: what is not absolute counts as unset.
+        let state = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+        let state = state
+            .filter(|path| path.is_absolute())
+            .or_else(|| Some(home()?.join(".local/state")))
+            .ok_or_else(|| usage("HOME is not set; give --audit FILE"))?;
+        Ok(state.join("picket/audit.jsonl"))
     }
 
     fn login(&self) -> Result<Option<(String, String)>> {
@@ -115,6 +162,11 @@ impl Options {
         };
         Ok(Some((user.clone(), password)))
     }
+}
+
+fn home() -> Option<PathBuf> {
+    let home = env::var_os("HOME").map(PathBuf::from);
+    home.filter(|path| path.is_absolute())
 }
 
 #[cfg(test)]
