@@ -1,9 +1,9 @@
-//! The bytes of every kind of message and every form of column, as they were when they were released. Old bytes must
+//! The bytes of every kind of message, every action and every form of column, as they were when they were released. Old bytes must
 //! stay readable for ever; `UPDATE_GOLDEN=1 cargo test -p picket-proto` rewrites them, and the diff is reviewed.
 
 use std::{env, fs, path::PathBuf};
 
-use picket_proto::{Message, column};
+use picket_proto::{Command, Message, SignedCommand, column, frame};
 
 use crate::{columns, samples};
 
@@ -39,10 +39,24 @@ fn columns_have_their_golden_bytes() {
 }
 
 #[test]
-fn fuzzing_starts_from_the_golden_frames() {
+fn payloads_have_their_golden_bytes() {
+    for (name, command) in samples::payloads() {
+        let golden = golden(name, &command.payload());
+        let read = Command::parse(&golden);
+        assert_eq!(read.as_ref(), Ok(&command), "{name} is no longer read");
+        assert_eq!(command.payload(), golden, "{name} is written otherwise");
+    }
+}
+
+#[test]
+fn fuzzing_starts_from_the_golden_frames_and_payloads() {
     let seeds = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/decode");
-    for (name, message) in samples::messages() {
-        let (path, frame) = (seeds.join(name), samples::encode(&message));
+    let messages = samples::messages().into_iter();
+    let frames = messages.map(|(name, message)| (name, samples::encode(&message)));
+    let payloads = samples::payloads().into_iter();
+    let signed = payloads.map(|(name, command)| (name, in_frame(&command)));
+    for (name, frame) in frames.chain(signed) {
+        let path = seeds.join(name);
         if env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&path, &frame).unwrap();
         }
@@ -55,6 +69,7 @@ fn every_golden_file_has_its_sample() {
     let known: Vec<String> = samples::messages()
         .into_iter()
         .map(|(name, _)| name)
+        .chain(samples::payloads().into_iter().map(|(name, _)| name))
         .chain(columns::columns().into_iter().map(|(name, _)| name))
         .map(|name| format!("{name}.hex"))
         .collect();
@@ -62,6 +77,14 @@ fn every_golden_file_has_its_sample() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(known.contains(&name), "{name} is nobody's golden file");
     }
+}
+
+/// A payload as it goes over the wire, with a signature that is none.
+fn in_frame(command: &Command) -> Vec<u8> {
+    frame::encode(&SignedCommand {
+        payload: command.payload(),
+        signature: b"SSHSIG".to_vec(),
+    })
 }
 
 /// The bytes of a golden file, which is written first when `UPDATE_GOLDEN` is set.

@@ -75,9 +75,9 @@ fn what_is_wrong_is_named() {
             [&[1, 2][..], &boot, &[0, 2, 0], &many].concat(),
             "list of events",
         ),
-        ([&[1, 3][..], &many].concat(), "list of status fields"),
-        (vec![1, 3, 2, 2, 0, 1, 0], "order of the status fields"),
-        (vec![1, 3, 2, 99, 0, 99, 0], "order of the status fields"),
+        ([&[1, 3][..], &many].concat(), "list of fields"),
+        (vec![1, 3, 2, 2, 0, 1, 0], "order of the fields"),
+        (vec![1, 3, 2, 99, 0, 99, 0], "order of the fields"),
         (
             [&[1, 3, 1, 9, 5][..], &many].concat(),
             "status field features",
@@ -88,6 +88,26 @@ fn what_is_wrong_is_named() {
         (ack(&[1, 5, 4, 0]), "tick ranges"),
         (ack(&[2, 5, 6, 6, 7, 0]), "tick ranges"),
         (ack(&[0, 1, 5, 4]), "event ranges"),
+        (vec![1, 6], "ping"),
+        (vec![1, 7, 1, 0], "pong"),
+        ([&[1, 8][..], &many].concat(), "payload of the command"),
+        ([&[1, 8, 0][..], &many].concat(), "signature of the command"),
+        (
+            [&[1, 8, 0, 0x81, 0x08][..], &[0; 1025]].concat(),
+            "signature of the command is larger",
+        ),
+        ([&[1, 9][..], &many].concat(), "list of fields"),
+        (vec![1, 9, 2, 2, 1, 1, 1, 1, 7], "order of the fields"),
+        (vec![1, 9, 1, 1, 1, 0], "report field operation"),
+        (vec![1, 9, 1, 2, 2, 1, 1], "1 bytes follow"),
+        (
+            [&[1, 9, 1, 10, 5][..], &many].concat(),
+            "report field warnings",
+        ),
+        (
+            [&[1, 9, 1, 10, 66, 65][..], &[0; 65]].concat(),
+            "warnings is larger",
+        ),
     ] {
         let problem = Message::decode(&frame).unwrap_err().to_string();
         assert!(
@@ -162,7 +182,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_message_or_an_error(
-        kind in 0u8..8,
+        kind in 0u8..11,
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         survives(&[&[1, kind][..], &body].concat())?;

@@ -50,6 +50,58 @@ fn acks_and_presence_name_their_boot() {
 }
 
 #[test]
+fn what_is_about_operations_reads_well() {
+    assert_eq!(
+        message("pong"),
+        json!({
+            "kind": "pong", "token": 0x5eed, "nonce": "a9037de158c42f960b71ee34d81a65bf",
+            "boot": "6c45ee9d-3e4a-4a0b-b2c1-0f61de43d3d5", "boottime_ms": 441_250,
+        })
+    );
+    let report = message("report");
+    for (field, expect) in [
+        ("operation", "4f1c9a07d25e43b88e610bf7c32a9510"),
+        ("state", "refused"),
+        ("reason", "inhibited"),
+        ("action", "reboot"),
+    ] {
+        assert_eq!(report[field], expect);
+    }
+    let unread = message("report_unread");
+    assert_eq!(unread["operation"], Value::Null);
+    assert_eq!(unread["state"], "other_200");
+    assert_eq!(unread["reason"], "other_2000");
+    assert_eq!(unread["action"], 999);
+    assert_eq!(message("status_operation")["last_state"], "failed");
+}
+
+#[test]
+fn a_command_reads_well() {
+    let signed = message("command");
+    let payload = signed["payload"].as_str().unwrap();
+    assert!(payload.starts_with("014f1c9a07d25e"), "{payload}");
+    let signature = signed["signature"].as_str().unwrap();
+    assert!(signature.starts_with("535348534947"), "{signature}");
+    let actions: Vec<Value> = samples::payloads()
+        .iter()
+        .map(|(_, command)| serde_json::to_value(&command.action).unwrap())
+        .collect();
+    let operation = "4f1c9a07d25e43b88e610bf7c32a9510";
+    assert_eq!(
+        actions,
+        [
+            json!({"action": "reboot", "force": false}),
+            json!({"action": "cancel", "operation": operation}),
+            json!({"action": "query", "operation": operation}),
+            json!({"action": "query", "operation": null}),
+            json!({"action": "identify", "seconds": 300}),
+            json!({"action": "configure", "sample_every_ms": 5000, "window_ms": null}),
+            json!({"action": "unknown", "id": 999, "body": "cafe"}),
+        ]
+    );
+}
+
+#[test]
 fn a_metric_comes_back_from_its_name_and_from_its_number() {
     for (json, expect) in [
         ("\"load1\"", Some(5)),

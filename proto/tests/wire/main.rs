@@ -4,6 +4,7 @@
 mod columns;
 mod golden;
 mod hostile;
+mod hostile_payloads;
 mod json;
 mod protocol_document;
 mod round_trip;

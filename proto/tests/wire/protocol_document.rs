@@ -3,18 +3,21 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use picket_proto::{
-    Channel, DeviceId, Gap, Topic, column, frame,
+    Channel, DeviceId, Gap, Privilege, Reason, State, Topic, column, command, frame,
     metric::{self, REGISTRY},
-    status,
+    report, status,
 };
 
 use crate::{columns, samples};
 
 #[test]
-fn every_golden_message_and_column_is_shown_byte_by_byte() {
+fn every_golden_message_payload_and_column_is_shown_byte_by_byte() {
     let mut expected: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (name, message) in samples::messages() {
         expected.insert(name.to_owned(), samples::encode(&message));
+    }
+    for (name, command) in samples::payloads() {
+        expected.insert(name.to_owned(), command.payload());
     }
     for (name, readings) in columns::columns() {
         expected.insert(name.to_owned(), column::encode(&readings));
@@ -73,7 +76,7 @@ fn the_table_of_metrics_is_right() {
 }
 
 #[test]
-fn the_table_of_reasons_is_right() {
+fn the_table_of_reasons_of_gaps_is_right() {
     let rows: Vec<_> = (0..=u8::MAX)
         .map(|code| (code, Gap::from_code(code)))
         .filter(|(_, gap)| !matches!(gap, Gap::Other(_)))
@@ -106,16 +109,95 @@ fn the_table_of_events_is_right() {
 }
 
 #[test]
-fn the_table_of_status_fields_is_right() {
-    let rows: Vec<_> = status::FIELDS
+fn the_tables_of_fields_are_right() {
+    for (header, fields) in [
+        ("| field | name | type |", status::FIELDS),
+        ("| report field | name | type |", report::FIELDS),
+    ] {
+        let rows: Vec<_> = fields
+            .iter()
+            .map(|(id, name)| (id.to_string(), (*name).to_owned()))
+            .collect();
+        assert_eq!(pairs(header), rows);
+    }
+}
+
+#[test]
+fn the_table_of_states_is_right() {
+    let rows: Vec<_> = State::ALL
+        .iter()
+        .map(|(state, code, name)| {
+            let last = if state.is_final() { "yes" } else { "no" };
+            vec![code.to_string(), (*name).to_owned(), last.to_owned()]
+        })
+        .collect();
+    let shown = table("| state | name | final | meaning |");
+    let shown: Vec<_> = shown.into_iter().map(|row| row[..3].to_vec()).collect();
+    assert_eq!(shown, rows);
+    for code in 0..=u8::MAX {
+        assert_eq!(State::from_code(code).code(), code);
+    }
+}
+
+#[test]
+fn the_table_of_reasons_of_operations_is_right() {
+    let rows: Vec<_> = Reason::ALL
+        .iter()
+        .map(|(reason, code, name)| {
+            assert_eq!(*reason, Reason::from_code(*code));
+            assert_eq!(reason.to_string(), *name);
+            (code.to_string(), (*name).to_owned())
+        })
+        .collect();
+    assert_eq!(pairs("| code | reason | meaning |"), rows);
+}
+
+#[test]
+fn the_table_of_actions_is_right() {
+    let shown = table("| action | name | privilege | body |");
+    let rows: Vec<_> = command::ACTIONS
         .iter()
         .map(|(id, name)| (id.to_string(), (*name).to_owned()))
         .collect();
-    let shown: Vec<_> = table("| field | name | type |")
-        .into_iter()
-        .map(|row| (row[0].clone(), row[1].clone()))
+    assert_eq!(pairs("| action | name | privilege | body |"), rows);
+    for (_, command) in samples::payloads() {
+        let Some(privilege) = command.action.privilege() else {
+            continue;
+        };
+        let id = command.action.id().to_string();
+        let row = shown.iter().find(|row| row[0] == id).unwrap();
+        let json = serde_json::to_value(&command.action).unwrap();
+        assert_eq!(row[1], tag(&json, "action"));
+        assert_eq!(row[2], serde_json::to_value(privilege).unwrap(), "{row:?}");
+    }
+}
+
+#[test]
+fn the_table_of_privileges_is_right() {
+    let rows: Vec<_> = Privilege::ALL
+        .iter()
+        .map(|privilege| {
+            let namespace = privilege.namespace();
+            assert_eq!(Privilege::of_namespace(namespace), Some(*privilege));
+            let name = serde_json::to_value(privilege).unwrap();
+            (name.as_str().unwrap().to_owned(), namespace.to_owned())
+        })
         .collect();
-    assert_eq!(shown, rows);
+    assert_eq!(pairs("| privilege | namespace | for |"), rows);
+}
+
+#[test]
+fn the_limits_are_the_ones_that_are_described() {
+    let text = document();
+    for said in [
+        format!("1 to {} targets", command::MAX_TARGETS),
+        format!("at most {} bytes of text", command::MAX_NAME),
+        format!("at most {} bytes of text: why", command::MAX_REASON),
+        format!("A signature has at most {} bytes.", command::MAX_SIGNATURE),
+        format!("begins with its own format, {}.", command::PAYLOAD_FORMAT),
+    ] {
+        assert!(text.contains(&said), "{said:?} is not in docs/PROTOCOL.md");
+    }
 }
 
 #[test]
@@ -158,6 +240,12 @@ fn table(header: &str) -> Vec<Vec<String>> {
             cells.map(|cell| cell.trim().to_owned()).collect()
         })
         .collect()
+}
+
+/// The first two cells of every row below a table's header row.
+fn pairs(header: &str) -> Vec<(String, String)> {
+    let rows = table(header).into_iter();
+    rows.map(|row| (row[0].clone(), row[1].clone())).collect()
 }
 
 fn tag(json: &serde_json::Value, name: &str) -> String {

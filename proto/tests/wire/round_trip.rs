@@ -1,8 +1,11 @@
 //! Any message that can be built comes back from its frame, whole and also with its columns left encoded.
 use picket_proto::{
-    Ack, Batch, BatchHeader, BootAck, BootId, Column, Event, EventKind, EventReport, Gap, Message,
-    MetricId, Packed, Presence, Quality, Reading, Sensor, Status, TickRange, TickRanges,
-    UnknownField, WallClock, frame,
+    Ack, Action, Batch, BatchHeader, BootAck, BootId, Column, Command, DeviceId, Event, EventKind,
+    EventReport, Gap, Message, MetricId, Nonce, OperationId, Packed, Ping, Pong, Presence, Quality,
+    Reading, Reason, Report, Sensor, SignedCommand, State, Status, Target, TickRange, TickRanges,
+    UnknownField, WallClock,
+    command::{ACTIONS, MAX_SIGNATURE},
+    frame,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -38,6 +41,25 @@ proptest! {
     #[test]
     fn acks_come_back(ack in ack()) {
         comes_back(Message::Ack(ack))?;
+    }
+
+    #[test]
+    fn pings_and_pongs_come_back(token: u64, nonce in nonce(), boot in boot(), boottime_ms: u64) {
+        comes_back(Message::Ping(Ping { token }))?;
+        comes_back(Message::Pong(Pong { token, nonce, boot, boottime_ms }))?;
+    }
+
+    #[test]
+    fn commands_come_back(command in command(), signature in vec(any::<u8>(), 0..=MAX_SIGNATURE)) {
+        let payload = command.payload();
+        prop_assert_eq!(Command::operation_of(&payload), Some(command.operation));
+        prop_assert_eq!(Command::parse(&payload), Ok(command));
+        comes_back(Message::Command(SignedCommand { payload, signature }))?;
+    }
+
+    #[test]
+    fn reports_of_operations_come_back(report in operation_report()) {
+        comes_back(Message::Report(report))?;
     }
 }
 
@@ -164,31 +186,41 @@ fn status() -> impl Strategy<Value = Status> {
         option::of(any::<u32>()),
     );
     let sensors = vec((metric(), ".*"), 0..5);
-    let unknown = prop::collection::btree_map(14u16.., vec(any::<u8>(), 0..20), 0..5);
-    let lists = (option::of(vec(".*", 0..5)), option::of(sensors), unknown);
-    (texts, numbers, option::of(boot()), lists).prop_map(|(texts, numbers, boot, lists)| {
-        let (features, sensors, unknown) = lists;
-        let sensor = |(metric, name)| Sensor { metric, name };
-        Status {
-            agent_version: texts.0,
-            model: texts.1,
-            kernel: texts.2,
-            os: texts.3,
-            architecture: texts.4,
-            boottime_ms: numbers.0,
-            memory_kib: numbers.1,
-            config_hash: numbers.2,
-            sample_every_ms: numbers.3,
-            window_ms: numbers.4,
-            boot,
-            features,
-            sensors: sensors.map(|sensors| sensors.into_iter().map(sensor).collect()),
-            unknown: unknown
-                .into_iter()
-                .map(|(id, body)| UnknownField { id, body })
-                .collect(),
-        }
-    })
+    let lists = (
+        option::of(vec(".*", 0..5)),
+        option::of(sensors),
+        unknown(17),
+    );
+    let last = (
+        option::of(operation()),
+        option::of(state()),
+        option::of(".*"),
+    );
+    (texts, numbers, option::of(boot()), lists, last).prop_map(
+        |(texts, numbers, boot, lists, last)| {
+            let (features, sensors, unknown) = lists;
+            let sensor = |(metric, name)| Sensor { metric, name };
+            Status {
+                agent_version: texts.0,
+                model: texts.1,
+                kernel: texts.2,
+                os: texts.3,
+                architecture: texts.4,
+                boottime_ms: numbers.0,
+                memory_kib: numbers.1,
+                config_hash: numbers.2,
+                sample_every_ms: numbers.3,
+                window_ms: numbers.4,
+                boot,
+                features,
+                sensors: sensors.map(|sensors| sensors.into_iter().map(sensor).collect()),
+                last_operation: last.0,
+                last_state: last.1,
+                last_detail: last.2,
+                unknown,
+            }
+        },
+    )
 }
 
 fn ack() -> impl Strategy<Value = Ack> {
@@ -206,4 +238,93 @@ fn ack() -> impl Strategy<Value = Ack> {
         events,
     });
     (".*", vec(boots, 0..8)).prop_map(|(collector, boots)| Ack { collector, boots })
+}
+
+fn operation() -> impl Strategy<Value = OperationId> {
+    any::<[u8; 16]>().prop_map(OperationId)
+}
+
+fn nonce() -> impl Strategy<Value = Nonce> {
+    any::<[u8; 16]>().prop_map(Nonce)
+}
+
+fn state() -> impl Strategy<Value = State> {
+    any::<u8>().prop_map(State::from_code)
+}
+
+fn unknown(first: u16) -> impl Strategy<Value = Vec<UnknownField>> {
+    let fields = prop::collection::btree_map(first.., vec(any::<u8>(), 0..20), 0..5);
+    fields.prop_map(|fields| {
+        let fields = fields.into_iter();
+        fields.map(|(id, body)| UnknownField { id, body }).collect()
+    })
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let target = (boot(), nonce(), any::<u64>());
+    let targets = prop::collection::btree_map(any::<[u8; 8]>(), target, 1..=128);
+    let texts = (".{0,32}", ".{0,32}", ".{0,128}");
+    (operation(), targets, texts, action()).prop_map(|(operation, targets, texts, action)| {
+        let target = |(device, (boot, nonce, not_after_ms))| Target {
+            device: DeviceId(device),
+            boot,
+            nonce,
+            not_after_ms,
+        };
+        Command {
+            operation,
+            targets: targets.into_iter().map(target).collect(),
+            actor: texts.0,
+            on_behalf_of: texts.1,
+            reason: texts.2,
+            action,
+        }
+    })
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let periods = (option::of(any::<u32>()), option::of(any::<u32>()));
+    prop_oneof![
+        any::<bool>().prop_map(|force| Action::Reboot { force }),
+        operation().prop_map(|operation| Action::Cancel { operation }),
+        option::of(operation()).prop_map(|operation| Action::Query { operation }),
+        any::<u16>().prop_map(|seconds| Action::Identify { seconds }),
+        periods.prop_map(|(sample_every_ms, window_ms)| Action::Configure {
+            sample_every_ms,
+            window_ms
+        }),
+        (100u16.., vec(any::<u8>(), 0..40)).prop_map(|(id, body)| Action::Unknown { id, body }),
+    ]
+}
+
+fn operation_report() -> impl Strategy<Value = Report> {
+    let what = (
+        option::of(operation()),
+        option::of(state()),
+        option::of(any::<u16>().prop_map(Reason::from_code)),
+        option::of(0..=ACTIONS.len() as u16),
+    );
+    let when = (
+        option::of(boot()),
+        option::of(any::<u64>()),
+        option::of(any::<u32>()),
+    );
+    let words = (
+        option::of(".*"),
+        option::of(".*"),
+        option::of(vec(".*", 0..5)),
+    );
+    (what, when, words, unknown(11)).prop_map(|(what, when, words, unknown)| Report {
+        operation: what.0,
+        state: what.1,
+        reason: what.2,
+        action: what.3,
+        boot: when.0,
+        boottime_ms: when.1,
+        transition: when.2,
+        detail: words.0,
+        actor: words.1,
+        warnings: words.2,
+        unknown,
+    })
 }

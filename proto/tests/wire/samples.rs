@@ -5,6 +5,10 @@ use picket_proto::{
     frame, metric,
 };
 
+mod commands;
+
+pub(crate) use commands::payloads;
+
 const BOOT: BootId = BootId([
     0x6c, 0x45, 0xee, 0x9d, 0x3e, 0x4a, 0x4a, 0x0b, 0xb2, 0xc1, 0x0f, 0x61, 0xde, 0x43, 0xd3, 0xd5,
 ]);
@@ -13,16 +17,22 @@ const WALL: WallClock = WallClock {
     quality: Quality::Synchronised,
 };
 
-/// Every message with the name of its golden file.
+/// Every message with the name of its golden file, by kind.
 pub(crate) fn messages() -> Vec<(&'static str, Message)> {
-    vec![
+    let mut messages = vec![
         ("batch", Message::Batch(batch())),
         ("batch_thinned", Message::Batch(batch_thinned())),
         ("event", Message::Event(event())),
         ("status", Message::Status(status())),
+        (
+            "status_operation",
+            Message::Status(commands::status_operation()),
+        ),
         ("presence", Message::Presence(presence())),
         ("ack", Message::Ack(ack())),
-    ]
+    ];
+    messages.extend(commands::messages());
+    messages
 }
 
 /// The frame of any message.
@@ -33,6 +43,10 @@ pub(crate) fn encode(message: &Message) -> Vec<u8> {
         Message::Status(body) => frame::encode(body),
         Message::Presence(body) => frame::encode(body),
         Message::Ack(body) => frame::encode(body),
+        Message::Ping(body) => frame::encode(body),
+        Message::Pong(body) => frame::encode(body),
+        Message::Command(body) => frame::encode(body),
+        Message::Report(body) => frame::encode(body),
     }
 }
 
@@ -188,6 +202,7 @@ fn status() -> Status {
             id: 999,
             body: vec![0xca, 0xfe],
         }],
+        ..Status::default()
     }
 }
 
