@@ -7,6 +7,7 @@ mod entry;
 mod file;
 mod kernel_command_line;
 pub mod key;
+mod periods;
 mod sensor;
 mod settings;
 mod text;
@@ -17,6 +18,7 @@ use crate::world::World;
 
 pub use broker::Broker;
 pub use entry::{Origin, Problem, Raw};
+pub use periods::{PERIODS_MS, Periods, WINDOWS_MS};
 pub use settings::{LinkSettings, Settings, TelemetryPart, TlsFiles};
 
 /// Where the configuration lies unless said otherwise.

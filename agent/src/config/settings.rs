@@ -1,9 +1,10 @@
 //! What is valid to run with. Each part is built from its own keys.
-use std::{fs::File, os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration};
+use std::{
+    fs::File, ops::RangeInclusive, os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration,
+};
 
 use picket_proto::{
     DeviceId,
-    batch::MAX_TICKS,
     topic::{self, DEFAULT_ROOT},
 };
 use rustix::fs::OFlags;
@@ -13,6 +14,7 @@ use super::{
     broker::Broker,
     entry::{Raw, Reader},
     file::WrittenSensor,
+    periods::{PERIODS_MS, Periods, WINDOWS_MS},
     sensor, text,
 };
 use crate::{
@@ -80,10 +82,8 @@ pub struct TlsFiles {
 /// The settings of telemetry that come from the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TelemetryPart {
-    /// Time between ticks, in ms.
-    pub period_ms: u32,
-    /// Time between batches, in ms.
-    pub window_ms: u32,
+    /// Time between ticks and between batches, unless a signed `Configure` says otherwise.
+    pub periods: Periods,
     /// Who must confirm a tick before it is forgotten.
     pub ack: AckMode,
     /// Memory for what is not confirmed, in bytes.
@@ -125,18 +125,8 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
 
 fn telemetry(reader: &mut Reader) -> TelemetryPart {
     let ack = reader.take("ack", ack);
-    let period = reader.take("sample_every", |raw| text::duration_ms(raw, 100, 600_000));
-    let window = reader.take("window", |raw| text::duration_ms(raw, 100, 3_600_000));
-    if window < period || window / period > u64::from(MAX_TICKS) {
-        reader.blame(
-            "window",
-            format!("`window` holds {} ticks of `sample_every`; choose them so that it holds 1 to {MAX_TICKS}", window / period),
-        );
-    }
-    let ms = |ms: u64| u32::try_from(ms).expect("an hour of milliseconds fits 32 bits");
     TelemetryPart {
-        period_ms: ms(period),
-        window_ms: ms(window),
+        periods: periods(reader),
         ack,
         spool_bytes: reader.take("spool", |raw| {
             text::size(raw, MIN_SPOOL_BYTES, 16 * 1024 * 1024)
@@ -147,6 +137,20 @@ fn telemetry(reader: &mut Reader) -> TelemetryPart {
             _ => Err("write whole degrees Celsius from 1 to 20".to_owned()),
         }),
     }
+}
+
+fn periods(reader: &mut Reader) -> Periods {
+    let mut take = |name, range: RangeInclusive<u32>| {
+        let (least, most) = (u64::from(*range.start()), u64::from(*range.end()));
+        let ms = reader.take(name, |raw| text::duration_ms(raw, least, most));
+        u32::try_from(ms).expect("the range is one of 32 bits")
+    };
+    let period_ms = take("sample_every", PERIODS_MS);
+    let window_ms = take("window", WINDOWS_MS);
+    Periods::new(period_ms, window_ms).unwrap_or_else(|why| {
+        reader.blame("window", why);
+        Periods::default()
+    })
 }
 
 fn link(reader: &mut Reader, broker: Broker, topic_root: String) -> LinkSettings {

@@ -257,8 +257,16 @@ fn a_wrong_word_on_the_kernel_command_line_warns_and_the_files_value_holds() {
         assert!(said.starts_with("kernel command line: "), "{word}: {said}");
         assert!(!said.contains("hunter2"), "a secret is repeated: {said}");
         assert_eq!(loaded.settings.link.broker.host, "file", "{word}");
-        assert_eq!(loaded.settings.telemetry.period_ms, 20_000, "{word}");
-        assert_eq!(loaded.settings.telemetry.window_ms, 60_000, "{word}");
+        assert_eq!(
+            loaded.settings.telemetry.periods.period_ms(),
+            20_000,
+            "{word}"
+        );
+        assert_eq!(
+            loaded.settings.telemetry.periods.window_ms(),
+            60_000,
+            "{word}"
+        );
     }
 }
 

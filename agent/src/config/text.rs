@@ -65,7 +65,8 @@ pub(super) fn word(raw: &Raw, extra: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn show(ms: u64) -> String {
+/// The duration as one would write it.
+pub(super) fn show(ms: u64) -> String {
     match ms {
         ms if ms > 0 && ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
         ms if ms > 0 && ms % 60_000 == 0 => format!("{}m", ms / 60_000),

@@ -82,7 +82,7 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
         if let Some(server) = nfs_server::server(world, probe, ROOT_MOUNT) {
             parts.sampler.drive(Probe::spawn(server));
         }
-        let period_ms = u64::from(settings.telemetry.period_ms);
+        let period_ms = u64::from(settings.telemetry.periods.period_ms());
         let link = MqttLink::start(settings.link, access, identity, parts.connection);
         let waits = Waits::new(link, period_ms).map_err(StartError::Wait)?;
         parts.notifier.say(&Word::Ready);
@@ -135,8 +135,8 @@ fn telemetry_settings(settings: &Settings, identity: Identity) -> TelemetrySetti
     TelemetrySettings {
         boot: identity.boot,
         device: identity.device,
-        period_ms: part.period_ms,
-        window_ms: part.window_ms,
+        period_ms: part.periods.period_ms(),
+        window_ms: part.periods.window_ms(),
         ack: part.ack.clone(),
         spool_bytes: part.spool_bytes,
         temperature_limits: part.temperature_limits.clone(),
@@ -183,8 +183,8 @@ fn status(world: &World, loaded: &Loaded, boot: BootId) -> Status {
         boot: Some(boot),
         features: Some(vec!["telemetry".to_owned()]),
         config_hash: Some(config_hash(&loaded.effective)),
-        sample_every_ms: Some(telemetry.period_ms),
-        window_ms: Some(telemetry.window_ms),
+        sample_every_ms: Some(telemetry.periods.period_ms()),
+        window_ms: Some(telemetry.periods.window_ms()),
         sensors: Some(
             sensors
                 .map(|(sensor, id)| Sensor {
