@@ -3,6 +3,7 @@
 //! `main.rs` only parses the command line. Nothing here acts on a Pi.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod claim;
 pub mod cmd;
 pub mod collector;

@@ -71,7 +71,7 @@ pub(crate) fn action<S: Serializer>(action: &Option<u16>, to: S) -> Result<S::Ok
 mod tests {
     use alloc::vec;
 
-    use crate::{Action, OperationId, Reason, State};
+    use crate::{Action, Nonce, OperationId, Reason, State};
 
     #[test]
     fn states_and_reasons_come_back_from_their_names() {
@@ -114,6 +114,16 @@ mod tests {
         for body in ["0", "0g", "é"] {
             let json = alloc::format!(r#"{{"action":"unknown","id":1,"body":"{body}"}}"#);
             assert!(serde_json::from_str::<Action>(&json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_nonce_comes_back_from_its_digits() {
+        let nonce = Nonce([0x5a; 16]);
+        let json = serde_json::to_string(&nonce).unwrap();
+        assert_eq!(serde_json::from_str::<Nonce>(&json).unwrap(), nonce);
+        for json in ["\"5a\"", "[90]", "\"5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a\""] {
+            assert!(serde_json::from_str::<Nonce>(json).is_err(), "{json}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! that is secret, and a nonce is of use only to whoever can sign.
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{BootId, DecodeError, frame::Body, frame::Kind, json, wire};
 
@@ -15,7 +15,7 @@ pub struct Ping {
 
 /// 16 random bytes of an agent, which a command must carry. The agent takes another once a command that acts was accepted, and at
 /// each start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nonce(pub [u8; 16]);
 
 impl Serialize for Nonce {
@@ -24,6 +24,19 @@ impl Serialize for Nonce {
             true => json::hex(&self.0, serializer),
             false => self.0.serialize(serializer),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Nonce {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Deserialize::deserialize(deserializer).map(Self);
+        }
+        let bytes = json::bytes::deserialize(deserializer)?;
+        let bytes = bytes.try_into();
+        bytes
+            .map(Self)
+            .map_err(|_| de::Error::custom("expected a nonce of 32 hex digits"))
     }
 }
 
