@@ -8,7 +8,7 @@ use picket_proto::topic::{self, DEFAULT_ROOT};
 use super::usage;
 use crate::{
     fleet::Fleet,
-    link::{self, LinkSettings},
+    link::{self, LinkSettings, Listening},
     signer::KeySource,
 };
 
@@ -100,6 +100,7 @@ impl Options {
             login: self.login()?,
             ca: self.ca.clone(),
             identity: self.cert.clone().zip(self.cert_key.clone()),
+            listening: Listening::FLEET,
             known: fleet.ids().collect(),
         })
     }

@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
-use picket_proto::topic::is_collector;
+use picket_proto::{Channel, Topic, frame, topic::is_collector};
 
 use super::{Exit, options::Options, usage};
 use crate::{
@@ -158,6 +158,7 @@ impl Watcher {
                 }
                 return Ok(());
             }
+            LinkEvent::Confirmed(_) => return Ok(()),
             LinkEvent::Connected => self.line = format!("connected to {}", self.broker),
             LinkEvent::SubscriptionRefused(filters) => {
                 let words = format!(
@@ -195,7 +196,8 @@ impl Watcher {
             out.flush()?;
         }
         for (device, ack) in self.collector.acks() {
-            link.ack(device, ack);
+            let channel = Channel::Ack;
+            link.publish(Topic { channel, device }, frame::encode(&ack));
         }
         Ok(())
     }

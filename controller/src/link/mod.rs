@@ -1,10 +1,13 @@
-//! The controller's connection to the broker: everything that every Pi says comes out as messages, acks go in. The only
+//! The controller's connection to the broker: what Pis say comes out as messages; acks, pings and commands go in. The only
 //! place that knows MQTT; it knows nothing of what the payloads mean.
 //!
-//! After each disconnect the whole client is thrown away and a new one made: agents keep what is not acked, so nothing
-//! depends on a queue here.
+//! After each disconnect the whole client is thrown away and a new one made, and what waited to be published with it: whoever
+//! publishes says it again when nothing comes of it, so nothing depends on a queue here. Nothing is ever published retained: a
+//! command that the broker keeps would be given to an agent long after its time.
 pub mod address;
 mod backoff;
+mod confirming;
+mod listening;
 mod subscribing;
 mod tls;
 mod words;
@@ -12,12 +15,14 @@ mod words;
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use picket_proto::{Ack, Channel, DeviceId, Topic, frame, topic::every_device};
-use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS, Transport};
+use picket_proto::{DeviceId, Topic};
+use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, Outgoing, QoS, Transport};
 use tokio::sync::mpsc;
 
 pub use address::Address;
 use backoff::Backoff;
+use confirming::Confirming;
+pub use listening::Listening;
 use subscribing::Subscribing;
 use words::words;
 
@@ -43,7 +48,9 @@ pub struct LinkSettings {
     pub ca: Option<PathBuf>,
     /// PEM files of the client's certificate and key.
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// Devices whose retained messages are asked for by name, because RabbitMQ gives none to a wildcard.
+    /// Which channels to listen to.
+    pub listening: Listening,
+    /// Devices whose channels are subscribed to by name.
     pub known: Vec<DeviceId>,
 }
 
@@ -70,13 +77,18 @@ pub enum LinkEvent {
         /// The retain flag as received.
         retained: bool,
     },
+    /// The broker has what was published there; if there was more than one, the oldest that wasn't confirmed yet.
+    Confirmed(Topic),
 }
+
+/// What is to be published: where, and the payload.
+type Saying = (Topic, Vec<u8>);
 
 /// The running link. Dropping it ends the connection.
 #[derive(Debug)]
 pub struct Link {
     events: mpsc::Receiver<LinkEvent>,
-    acks: mpsc::Sender<(DeviceId, Ack)>,
+    sayings: mpsc::Sender<Saying>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -94,15 +106,19 @@ impl Link {
             false => Transport::tcp(),
         };
         let (events_in, events) = mpsc::channel(WAITING);
-        let (acks, acks_out) = mpsc::channel(WAITING);
+        let (sayings, sayings_out) = mpsc::channel(WAITING);
         let line = Line {
             settings,
             transport,
             events: events_in,
-            acks: acks_out,
+            sayings: sayings_out,
         };
         let task = tokio::spawn(line.run());
-        Ok(Self { events, acks, task })
+        Ok(Self {
+            events,
+            sayings,
+            task,
+        })
     }
 
     /// The next event. Cancel-safe: an event is taken or stays.
@@ -111,9 +127,10 @@ impl Link {
         event.expect("the task holds the sender until this link is dropped")
     }
 
-    /// Sends an ack if there is room; one that is dropped is made again when the agent repeats itself.
-    pub fn ack(&self, device: DeviceId, ack: Ack) {
-        let _ = self.acks.try_send((device, ack));
+    /// Publishes with QoS 1 and never retained, if there is room and a connection; what is dropped must be said again when
+    /// nothing comes of it.
+    pub fn publish(&self, topic: Topic, payload: Vec<u8>) {
+        let _ = self.sayings.try_send((topic, payload));
     }
 }
 
@@ -127,7 +144,7 @@ struct Line {
     settings: LinkSettings,
     transport: Transport,
     events: mpsc::Sender<LinkEvent>,
-    acks: mpsc::Receiver<(DeviceId, Ack)>,
+    sayings: mpsc::Receiver<Saying>,
 }
 
 impl Line {
@@ -148,16 +165,23 @@ impl Line {
     /// One connection, from its start to why it ended.
     async fn session(&mut self, backoff: &mut Backoff) -> String {
         let (client, mut poll) = AsyncClient::new(self.options(), WAITING);
-        let mut subscribed = Subscribing::new(self.filters());
+        let settings = &self.settings;
+        let filters = settings
+            .listening
+            .filters(&settings.topic_root, &settings.known);
+        let mut subscribed = Subscribing::new(filters);
+        let mut confirming = Confirming::default();
+        while self.sayings.try_recv().is_ok() {}
         let patience = tokio::time::sleep(PATIENCE);
         tokio::pin!(patience);
         loop {
             tokio::select! {
-                // Cancel-safe: an ack is taken from the queue or stays in it.
-                Some((device, ack)) = self.acks.recv(), if subscribed.is_complete() => {
-                    let topic = Topic { channel: Channel::Ack, device };
-                    let _ = client.try_publish(
-                        topic.name(&self.settings.topic_root), QoS::AtLeastOnce, false, frame::encode(&ack));
+                // Cancel-safe: what is said is taken from the queue or stays in it.
+                Some((topic, payload)) = self.sayings.recv(), if subscribed.is_complete() => {
+                    let name = topic.name(&self.settings.topic_root);
+                    if client.try_publish(name, QoS::AtLeastOnce, false, payload).is_ok() {
+                        confirming.asked(topic);
+                    }
                 }
                 () = &mut patience, if !subscribed.is_complete() => {
                     return "the broker did not answer in 20 s".to_owned();
@@ -166,9 +190,20 @@ impl Line {
                 event = poll.poll() => {
                     let packet = match event {
                         Ok(Event::Incoming(packet)) => packet,
+                        Ok(Event::Outgoing(Outgoing::Publish(id))) => {
+                            confirming.sent(id);
+                            continue;
+                        }
                         Ok(Event::Outgoing(_)) => continue,
                         Err(error) => return words(&error),
                     };
+                    if let Incoming::PubAck(ack) = &packet {
+                        if let Some(topic) = confirming.confirmed(ack.pkid) {
+                            if let Err(why) = self.tell(LinkEvent::Confirmed(topic)).await {
+                                return why;
+                            }
+                        }
+                    }
                     if let Err(why) = self.take(packet, &client, &mut subscribed, backoff).await {
                         return why;
                     }
@@ -235,22 +270,6 @@ impl Line {
             options.set_credentials(user, password);
         }
         options
-    }
-
-    fn filters(&self) -> Vec<String> {
-        let root = &self.settings.topic_root;
-        let channels = [
-            Channel::Telemetry,
-            Channel::Backlog,
-            Channel::Event,
-            Channel::Status,
-            Channel::Presence,
-        ];
-        let every = channels.map(|channel| every_device(channel, root));
-        let named = self.settings.known.iter().flat_map(|&device| {
-            [Channel::Status, Channel::Presence].map(|channel| Topic { channel, device }.name(root))
-        });
-        every.into_iter().chain(named).collect()
     }
 }
 
