@@ -11,5 +11,6 @@ pub mod demo;
 pub mod duration;
 pub mod fleet;
 pub mod link;
+pub mod operate;
 pub mod signer;
 pub mod view;

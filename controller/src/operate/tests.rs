@@ -1,0 +1,1 @@
+//! Timelines of orders, and their rules under any order of messages.
