@@ -1,6 +1,6 @@
 //! The operator's side of Picket, as a library, so that tests can feed it: what a fleet says, collected and shown.
 //!
-//! `main.rs` only parses the command line. Nothing here acts on a Pi.
+//! `main.rs` only parses the command line. What acts on a Pi goes through an order and its audit log.
 #![forbid(unsafe_code)]
 
 pub mod audit;
