@@ -1,0 +1,128 @@
+//! Key files, in OpenSSH's format. It knows no agent.
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use ssh_key::{Algorithm, PrivateKey, PublicKey};
+
+use super::passphrase;
+use crate::claim;
+
+/// No key of ours takes more; OpenSSH reads at most 1 MiB.
+const MAX_BYTES: u64 = 64 * 1024;
+/// The way out when a key is of another kind.
+const MAKE_ONE: &str = "make a key that Pis accept with `ssh-keygen -t ed25519`";
+
+/// What a private key file gave.
+pub(super) enum Opened {
+    /// A key that signs.
+    Private(Box<PrivateKey>),
+    /// A key that lies on a token; this is its public half.
+    Token(PublicKey),
+}
+
+/// The private key in that file, decrypted.
+pub(super) fn open(path: &Path, passphrase_file: Option<&Path>) -> Result<Opened> {
+    let text = read_private(path)?;
+    let name = path.display();
+    let key = PrivateKey::from_openssh(&text).map_err(|why| foreign(path, &text, why))?;
+    match key.algorithm() {
+        Algorithm::SkEd25519 => return Ok(Opened::Token(key.public_key().clone())),
+        Algorithm::Ed25519 if !key.is_encrypted() => return Ok(Opened::Private(Box::new(key))),
+        Algorithm::Ed25519 => {}
+        other => bail!("{name} is of kind {}; {MAKE_ONE}", other.as_str()),
+    }
+    let passphrase = passphrase::get(passphrase_file, path)?;
+    let key = key.decrypt(passphrase.as_bytes());
+    let key = key.map_err(|why| match why {
+        ssh_key::Error::Crypto => anyhow!("the passphrase does not open {name}"),
+        why => anyhow!("{name} can't be decrypted: {why}"),
+    })?;
+    Ok(Opened::Private(Box::new(key)))
+}
+
+/// The public key in that file.
+pub(super) fn public(path: &Path) -> Result<PublicKey> {
+    let name = path.display();
+    let text = File::open(path)
+        .and_then(bounded)
+        .with_context(|| format!("the public key file {name} can't be read"))?;
+    let key = PublicKey::from_openssh(&text)
+        .map_err(|why| anyhow!("{name} holds no public key of OpenSSH's form: {why}"))?;
+    let kind = key.algorithm();
+    ensure!(
+        matches!(kind, Algorithm::Ed25519 | Algorithm::SkEd25519),
+        "{name} is of kind {}; {MAKE_ONE}",
+        claim::escape(kind.as_str())
+    );
+    Ok(key)
+}
+
+fn read_private(path: &Path) -> Result<String> {
+    let name = path.display();
+    let file = File::open(path).map_err(|why| absent(path, why))?;
+    let found = file.metadata()?;
+    // OpenSSH's rule: a key of ours that others may read is none any more; one of another's is his business.
+    let is_ours = found.uid() == rustix::process::getuid().as_raw();
+    let mode = found.mode() & 0o777;
+    ensure!(
+        !is_ours || mode & 0o077 == 0,
+        "the key file {name} has mode {mode:04o}, so others may read it: `chmod 600 {name}`, and a new key if somebody did"
+    );
+    bounded(file).with_context(|| format!("the key file {name} can't be read"))
+}
+
+fn absent(path: &Path, why: io::Error) -> anyhow::Error {
+    let name = path.display();
+    if why.kind() != io::ErrorKind::NotFound {
+        return anyhow!("the key file {name} can't be read: {why}");
+    }
+    let half = format!("{name}.pub");
+    match fs::exists(&half) {
+        Ok(true) => anyhow!(
+            "there is no key file {name}, only its public half: with the private one in the ssh-agent, give --key {half}"
+        ),
+        _ => anyhow!(
+            "there is no key file {name}: make one with `ssh-keygen -t ed25519 -f {name}`, or name yours with --key FILE, \
+             --key agent or PICKET_KEY"
+        ),
+    }
+}
+
+fn bounded(file: File) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > MAX_BYTES {
+        true => Err(io::Error::other("it is too large for a key")),
+        false => Ok(text),
+    }
+}
+
+/// Why a text is no private key of OpenSSH's.
+fn foreign(path: &Path, text: &str, why: ssh_key::Error) -> anyhow::Error {
+    let name = path.display();
+    let starts = |word: &str| text.trim_start().starts_with(word);
+    if PublicKey::from_openssh(text).is_ok() {
+        return anyhow!(
+            "{name} holds a public key: name the file of the private one, or let the ssh-agent sign with --key agent"
+        );
+    }
+    if starts("PuTTY-User-Key-File") {
+        return anyhow!(
+            "{name} is a key of PuTTY's; `puttygen {name} -O private-openssh-new -o FILE` writes it as OpenSSH does"
+        );
+    }
+    if starts("-----BEGIN ") && !starts("-----BEGIN OPENSSH PRIVATE KEY") {
+        return anyhow!("{name} is no key of OpenSSH's form; {MAKE_ONE}");
+    }
+    match why {
+        ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
+            anyhow!("{name} is a key of another kind than ed25519 and sk-ssh-ed25519; {MAKE_ONE}")
+        }
+        why => anyhow!("{name} holds no private key that can be read: {why}"),
+    }
+}
