@@ -46,6 +46,20 @@ impl TickTimer {
         })
     }
 
+    /// Fires every `period_ms` from now on: the next slot is one such period after the last, or now if that has passed. No
+    /// slot counts as missed by that. `period_ms` is at least 1.
+    ///
+    /// # Errors
+    /// The kernel refuses the timer.
+    pub fn set_period(&mut self, period_ms: u64) -> io::Result<()> {
+        let last_ms = self.next_ms.saturating_sub(self.period_ms);
+        let next_ms = boottime_ms().max(last_ms + period_ms);
+        set(self.fd.get_ref(), next_ms, period_ms)?;
+        self.period_ms = period_ms;
+        self.next_ms = next_ms;
+        Ok(())
+    }
+
     /// When the next slot is due, CLOCK_BOOTTIME in ms.
     #[must_use]
     pub fn next_ms(&self) -> u64 {
@@ -199,5 +213,24 @@ mod tests {
         let first = timer.tick().await.unwrap();
         let second = timer.tick().await.unwrap();
         assert_eq!(second.boottime_ms - first.boottime_ms, 1 + second.missed);
+    }
+
+    #[tokio::test]
+    async fn a_new_period_counts_from_the_last_slot_and_misses_none() {
+        let mut timer = TickTimer::new(3_600_000).unwrap();
+        let first = timer.tick().await.unwrap();
+        timer.set_period(20).unwrap();
+        assert_eq!(timer.next_ms() - first.boottime_ms, 20);
+        let second = timer.tick().await.unwrap();
+        assert_eq!(
+            second.boottime_ms - first.boottime_ms,
+            20 * (1 + second.missed)
+        );
+        // A time of the old schedule that has passed is no slot of the new one.
+        timer.next_ms = boottime_ms() - 500;
+        timer.period_ms = 1_000;
+        timer.set_period(100).unwrap();
+        let third = timer.tick().await.unwrap();
+        assert!(third.missed < 5, "{third:?}");
     }
 }

@@ -5,8 +5,7 @@ use picket_proto::batch::MAX_TICKS;
 
 use super::text;
 
-/// Times between two ticks that are taken, in ms: a tick costs about 1 ms of a Pi 3, and a collector that hears nothing for
-/// longer than ten minutes knows too little.
+/// Times between two ticks that are taken, in ms.
 pub const PERIODS_MS: RangeInclusive<u32> = 100..=600_000;
 /// Times between two batches that are taken, in ms.
 pub const WINDOWS_MS: RangeInclusive<u32> = 100..=3_600_000;

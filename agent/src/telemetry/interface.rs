@@ -2,7 +2,7 @@
 use picket_proto::{Ack, BootId, Channel, DeviceId, WallClock};
 use serde::{Deserialize, Serialize};
 
-use crate::sampler::Sample;
+use crate::{config::Periods, sampler::Sample};
 
 /// Bytes of memory that telemetry may hold, unless configured otherwise: a day of 14 metrics.
 pub const DEFAULT_SPOOL_BYTES: usize = 96 * 1024;
@@ -102,6 +102,8 @@ pub enum Input {
     },
     /// The time that [`super::Telemetry::deadline`] named has come.
     Deadline,
+    /// Ticks and batches come at other times from now on. What was sampled at the old ones goes out first.
+    Configure(Periods),
     /// Send what there is now: a report goes out, or a reboot is near.
     Flush,
     /// The agent stops: send what there is now. [`super::Telemetry::save`] comes next.

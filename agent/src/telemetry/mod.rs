@@ -10,7 +10,7 @@
 //! [`BatchHeader::lost`]: picket_proto::BatchHeader::lost
 use picket_proto::{Ack, Event, EventKind, WallClock};
 
-use crate::sampler::Sample;
+use crate::{config::Periods, sampler::Sample};
 
 mod account;
 mod batcher;
@@ -134,6 +134,7 @@ impl Telemetry {
                 self.event(EventKind::OversizedPacket { active }, now_ms);
                 self.urgent = true;
             }
+            Input::Configure(periods) => self.configure(periods),
             Input::Deadline => {}
             Input::Flush => self.flush(),
             Input::Stop => {
@@ -234,6 +235,15 @@ impl Telemetry {
         }
         let slot = self.slot.next(now_ms);
         self.flush_ms.get_or_insert(slot);
+    }
+
+    /// A batch has one period, so the open one ends here; ticks are numbered on.
+    fn configure(&mut self, periods: Periods) {
+        self.flush();
+        self.settings.period_ms = periods.period_ms();
+        self.settings.window_ms = periods.window_ms();
+        self.slot = FlushSlot::new(self.settings.device, self.settings.window_ms);
+        self.pace.set_window(self.settings.window_ms);
     }
 
     fn event(&mut self, what: EventKind, boottime_ms: u64) {

@@ -21,10 +21,15 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(window_ms: u32) -> Self {
         Self {
-            patience_ms: MIN_PATIENCE_MS.max(3 * u64::from(window_ms)),
+            patience_ms: patience(window_ms),
             next_ms: 0,
             silences: 0,
         }
+    }
+
+    /// Live batches come at another window from now on. What the silence so far taught stays.
+    pub(super) fn set_window(&mut self, window_ms: u32) {
+        self.patience_ms = patience(window_ms);
     }
 
     /// How long a batch may be out before it is offered again.
@@ -75,6 +80,10 @@ impl Pace {
     }
 }
 
+fn patience(window_ms: u32) -> u64 {
+    MIN_PATIENCE_MS.max(3 * u64::from(window_ms))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +110,9 @@ mod tests {
     fn patience_is_three_windows_and_at_least_a_minute() {
         for (window, patience) in [(1, 60_000), (20_000, 60_000), (300_000, 900_000)] {
             assert_eq!(Pace::new(window).patience_ms(), patience);
+            let mut pace = Pace::new(60_000);
+            pace.set_window(window);
+            assert_eq!(pace.patience_ms(), patience, "set later");
         }
     }
 }

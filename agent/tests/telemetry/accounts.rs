@@ -1,6 +1,9 @@
 //! Whatever happens in whatever order, the account closes.
 use picket_proto::{Ack, BootAck, BootId, TickRange};
-use picketd::telemetry::{AckMode, Input, Resume, Telemetry};
+use picketd::{
+    config::{Periods, WINDOWS_MS},
+    telemetry::{AckMode, Input, Resume, Telemetry},
+};
 use proptest::prelude::*;
 
 use crate::rig::{COLLECTOR, Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
@@ -16,6 +19,7 @@ enum Step {
     LatePubacks,
     StrangeAck(u8, u64, u64),
     Flush,
+    Configure(u32, u32),
     Oversized,
     Restart,
     Reboot,
@@ -35,6 +39,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::LatePubacks),
         2 => (0u8..4, 0u64..4000, 0u64..4000).prop_map(|(b, f, l)| Step::StrangeAck(b, f, l)),
         1 => Just(Step::Flush),
+        2 => (prop::sample::select(vec![100, 2_000, 10_000, 60_000]), 1u32..400)
+            .prop_map(|(period_ms, ticks)| Step::Configure(period_ms, ticks)),
         1 => Just(Step::Oversized),
         1 => Just(Step::Restart),
         1 => Just(Step::Reboot),
@@ -156,6 +162,10 @@ fn perform(rig: &mut Rig, step: Step) {
             rig.input(Input::Acked(strange_ack(boot, first, last)))
         }
         Step::Flush => rig.input(Input::Flush),
+        Step::Configure(period_ms, ticks) => {
+            let window_ms = (period_ms * ticks).min(*WINDOWS_MS.end());
+            rig.configure(Periods::new(period_ms, window_ms).unwrap());
+        }
         Step::Oversized => rig.input(Input::OversizedPacket { active: true }),
         Step::Restart => rig.restart(rig.settings.boot),
         Step::Reboot => {

@@ -7,6 +7,7 @@ use picket_proto::{
     TickRange, TickRanges, WallClock, frame,
 };
 use picketd::{
+    config::Periods,
     sampler::Sample,
     telemetry::{AckMode, Action, DeliveryId, Input, Resume, Telemetry, TelemetrySettings},
 };
@@ -43,7 +44,7 @@ pub(crate) struct Rig {
     pub(crate) faults: Faults,
     /// Ticks made in each boot: the independent count.
     pub(crate) made: BTreeMap<BootId, u64>,
-    /// When ticks were made: those that aren't named came a period after the one before.
+    /// When ticks were made: those that aren't named came [`PERIOD_MS`] after the one before.
     times: BTreeMap<(BootId, u64), u64>,
     pub(crate) collector: Collector,
     pub(crate) sent: Vec<(u64, Channel, u64, u16)>,
@@ -142,14 +143,27 @@ impl Rig {
     }
 
     pub(crate) fn run_ticks(&mut self, ticks: u64) {
-        self.run_ms(ticks * PERIOD_MS);
+        self.run_ms(ticks * self.period_ms());
+    }
+
+    /// Ticks come at other times from now on, the next one a new period after the last, or now if that has passed.
+    pub(crate) fn configure(&mut self, periods: Periods) {
+        let last = self.next_tick_ms - self.period_ms();
+        self.settings.period_ms = periods.period_ms();
+        self.settings.window_ms = periods.window_ms();
+        self.next_tick_ms = self.now_ms.max(last + self.period_ms());
+        self.input(Input::Configure(periods));
+    }
+
+    fn period_ms(&self) -> u64 {
+        u64::from(self.settings.period_ms)
     }
 
     /// Slots pass without a sample.
     pub(crate) fn miss(&mut self, slots: u64) {
         self.missed += slots;
-        self.next_tick_ms += slots * PERIOD_MS;
-        self.now_ms += slots * PERIOD_MS;
+        self.next_tick_ms += slots * self.period_ms();
+        self.now_ms += slots * self.period_ms();
     }
 
     /// Time passes while no agent runs: no slot is missed, for no one numbers it.
@@ -254,7 +268,7 @@ impl Rig {
         let number = *made;
         *made += 1;
         let boottime_ms = self.next_tick_ms;
-        self.next_tick_ms += PERIOD_MS;
+        self.next_tick_ms += self.period_ms();
         if self.time(self.settings.boot, number) != Some(boottime_ms) {
             self.times.insert((self.settings.boot, number), boottime_ms);
         }
@@ -316,7 +330,7 @@ impl Rig {
             let told = header.boottime_ms(row);
             let made = self.time(header.boot, tick).unwrap();
             assert!(
-                told.abs_diff(made) <= PERIOD_MS / 10,
+                told.abs_diff(made) <= u64::from(header.period_ms) / 10,
                 "tick {tick} of {made} is told as of {told}"
             );
         }

@@ -1,8 +1,10 @@
 //! Timelines: at 125 this arrives, at 190 expect that batch.
 use picket_proto::{
-    Ack, BootAck, BootId, Channel, EventKind, MetricId, Quality, TickRange, WallClock, metric,
+    Ack, BatchHeader, BootAck, BootId, Channel, EventKind, MetricId, Quality, TickRange, WallClock,
+    metric,
 };
 use picketd::{
+    config::Periods,
     sampler::Sample,
     telemetry::{AckMode, Input, Resume, Telemetry},
 };
@@ -35,6 +37,63 @@ fn a_window_of_ticks_goes_out_in_the_devices_slot() {
             )
         );
     }
+}
+
+#[test]
+fn after_a_configure_the_open_batch_goes_out_and_the_next_ones_come_at_the_new_times() {
+    let mut rig = rig(AckMode::Puback);
+    rig.connect();
+    rig.run_ms(95_000);
+    rig.sent.clear();
+    rig.configure(Periods::new(2_000, 20_000).unwrap());
+    let (at, _, first, count) = *rig.sent.last().unwrap();
+    assert_eq!(
+        (rig.sent.len(), at, first + u64::from(count)),
+        (1, 100_000, 10)
+    );
+    rig.run_ms(120_000);
+    let (_, shapes) = rig.sent.split_at(2);
+    assert_eq!(shapes.len(), 5);
+    for pair in shapes.windows(2) {
+        let [(at, channel, first, count), (next_at, _, next, _)] = *pair else {
+            unreachable!("windows of two");
+        };
+        assert_eq!((channel, count), (Channel::Telemetry, 10));
+        assert_eq!((next_at - at, next - first), (20_000, 10));
+    }
+    let headers: Vec<BatchHeader> = rig
+        .collector
+        .batches
+        .iter()
+        .map(|(_, batch)| batch.header)
+        .collect();
+    let (old, new): (Vec<BatchHeader>, Vec<BatchHeader>) = headers
+        .into_iter()
+        .partition(|header| header.first_tick < 10);
+    assert!(old.iter().all(|header| header.period_ms == 10_000));
+    assert!(new.iter().all(|header| header.period_ms == 2_000));
+    assert_eq!(
+        new[0].first_boottime_ms, 102_000,
+        "a new period after the last tick"
+    );
+}
+
+#[test]
+fn after_a_configure_patience_is_three_of_the_new_windows() {
+    let mut rig = rig(collector_mode());
+    rig.connect();
+    rig.configure(Periods::new(10_000, 600_000).unwrap());
+    rig.faults.collector_away = true;
+    rig.run_ms(1_200_000);
+    let first = rig.sent[0].0;
+    rig.run_ms(first + 1_800_000 - 1 - rig.now_ms);
+    assert!(times(&rig, Channel::Backlog).is_empty());
+    rig.faults = NO_FAULTS;
+    rig.run_ms(1);
+    rig.settle();
+    assert!(!times(&rig, Channel::Backlog).is_empty());
+    let (made, have, lost) = rig.account(BOOT);
+    assert_eq!((have, lost), (made, 0));
 }
 
 #[test]
