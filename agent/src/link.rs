@@ -24,8 +24,13 @@ use crate::{config::LinkSettings, telemetry::DeliveryId};
 pub use access::{Access, AccessError};
 pub use session::Awaited;
 
-/// Publishes and commands that wait for the link's task; it takes them at once, so more means that it hangs.
+/// Publishes that wait for the link's task; it takes them at once, so more means that it hangs.
 const QUEUE: usize = 64;
+
+/// The link did not take a publish: its queue is full. Its owner may offer it again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the link's queue is full")]
+pub struct NotTaken;
 
 /// Something to publish, with QoS 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,8 +126,12 @@ pub struct Identity {
 
 /// The link, as the owner loop sees it.
 pub trait Link {
-    /// Publishes on the present connection. Without one it is dropped: after `Connected` everything is offered again.
-    fn publish(&mut self, publish: Publish);
+    /// Publishes on the present connection. Without one it is taken and dropped: after `Connected` everything is offered
+    /// again.
+    ///
+    /// # Errors
+    /// It was not taken.
+    fn publish(&mut self, publish: Publish) -> Result<(), NotTaken>;
     /// Says goodbye after all that was published before; [`LinkEvent::Stopped`] follows, or never.
     fn stop(&mut self);
     /// The next event. Cancel-safe.
@@ -183,15 +192,12 @@ impl MqttLink {
 }
 
 impl Link for MqttLink {
-    fn publish(&mut self, publish: Publish) {
-        if self
-            .orders
-            .try_send(Order::Publish(self.connection, publish))
-            .is_err()
-        {
-            tracing::warn!(
-                "the link's queue is full; a publish is dropped and will be offered again"
-            );
+    fn publish(&mut self, publish: Publish) -> Result<(), NotTaken> {
+        let order = Order::Publish(self.connection, publish);
+        // A link whose task has ended reports that it stopped.
+        match self.orders.try_send(order) {
+            Err(mpsc::error::TrySendError::Full(_)) => Err(NotTaken),
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }
     }
 

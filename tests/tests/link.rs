@@ -84,7 +84,7 @@ async fn acks_reach_the_publish_that_they_confirm_in_any_order() {
     let (mut peer, ..) = broker.welcome().await;
     connected(&mut link).await;
     for n in 1..=3 {
-        link.publish(telemetry(n, 10));
+        link.publish(telemetry(n, 10)).unwrap();
     }
     let mut ids = Vec::new();
     for _ in 0..3 {
@@ -104,7 +104,7 @@ async fn a_withheld_puback_ends_the_connection_and_the_next_one_has_the_next_num
     let (broker, mut link) = start().await;
     let (mut peer, ..) = broker.welcome().await;
     connected(&mut link).await;
-    link.publish(telemetry(1, 10));
+    link.publish(telemetry(1, 10)).unwrap();
     let begin = Instant::now();
     peer.publish().await;
     assert_eq!(
@@ -112,14 +112,14 @@ async fn a_withheld_puback_ends_the_connection_and_the_next_one_has_the_next_num
         Cause::NoAnswer(Awaited::PubAck)
     );
     assert_eq!(begin.elapsed().as_secs(), 20);
-    link.publish(telemetry(2, 10));
+    link.publish(telemetry(2, 10)).unwrap();
     let (mut peer, connect, _) = broker.welcome().await;
     assert_eq!(
         frame::decode(&connect.will.unwrap().1),
         Ok(presence(9, false))
     );
     connected(&mut link).await;
-    link.publish(telemetry(3, 20));
+    link.publish(telemetry(3, 20)).unwrap();
     let next = peer.publish().await.payload.len();
     assert_eq!(
         next, 20,
@@ -132,7 +132,7 @@ async fn half_a_packet_is_no_answer() {
     let (broker, mut link) = start().await;
     let (mut peer, ..) = broker.welcome().await;
     connected(&mut link).await;
-    link.publish(telemetry(1, 10));
+    link.publish(telemetry(1, 10)).unwrap();
     peer.publish().await;
     peer.send(&[0x40, 2, 0]).await;
     assert_eq!(
@@ -165,7 +165,7 @@ async fn a_peer_that_does_not_read_is_given_up() {
     let (_peer, ..) = broker.welcome().await;
     connected(&mut link).await;
     for n in 0..20 {
-        link.publish(telemetry(n, 900_000));
+        link.publish(telemetry(n, 900_000)).unwrap();
     }
     let begin = Instant::now();
     assert_eq!(
@@ -229,7 +229,7 @@ async fn an_oversized_retained_command_costs_ten_minutes_of_commands_and_no_tele
     let id = peer.publish().await.id;
     peer.puback(id).await;
     connected(&mut link).await;
-    link.publish(telemetry(1, 10));
+    link.publish(telemetry(1, 10)).unwrap();
     let id = peer.publish().await.id;
     peer.puback(id).await;
     assert_eq!(link.event().await, LinkEvent::Delivered(DeliveryId(1)));
@@ -269,7 +269,7 @@ async fn an_orderly_stop_says_goodbye_after_everything_else_is_confirmed() {
     let (broker, mut link) = start().await;
     let (mut peer, ..) = broker.welcome().await;
     connected(&mut link).await;
-    link.publish(telemetry(1, 10));
+    link.publish(telemetry(1, 10)).unwrap();
     link.stop();
     let last = peer.publish().await;
     let gone = peer.publish().await;

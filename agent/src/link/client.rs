@@ -15,10 +15,11 @@ use crate::config::{Broker, LinkSettings};
 pub(super) const MAX_INBOUND: usize = 32 * 1024;
 /// The largest packet that is sent, in bytes.
 const MAX_OUTBOUND: usize = 1024 * 1024;
-/// Unconfirmed publishes that rumqttc allows: so many that packet ids never collide, since telemetry allows few.
-const IN_FLIGHT: u16 = 64;
+/// Unconfirmed publishes that rumqttc allows: so many that packet ids never collide and none ever waits. Owners keep within it:
+/// telemetry with half a dozen, reports with 64, pongs and status with two a second until the broker is given up.
+const IN_FLIGHT: u16 = 128;
 /// Requests that wait for rumqttc; it takes them as they come.
-const REQUESTS: usize = 64;
+const REQUESTS: usize = 128;
 /// Packets that wait for the supervisor.
 const EVENTS: usize = 16;
 /// rumqttc's own timeout for connecting and writing, in s: longer than ours, which know what is awaited.

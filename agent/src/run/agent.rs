@@ -1,6 +1,6 @@
 //! What the agent does at each event: it joins sampler, telemetry, link, run directory and service manager. It waits for
 //! nothing.
-use std::path::PathBuf;
+use std::{mem, path::PathBuf};
 
 use picket_proto::{Ack, Channel, Status, frame};
 
@@ -12,7 +12,7 @@ use crate::{
     notify::{Notifier, Word},
     runtime_state::{Progress, RuntimeState},
     sampler::Sampler,
-    telemetry::{Action, Input, Telemetry},
+    telemetry::{Action, DeliveryId, Input, Telemetry},
 };
 
 /// What an agent is made of.
@@ -47,6 +47,8 @@ pub struct Agent {
     recorded: Option<Progress>,
     /// The run directory could not be written; said once.
     state_failed: bool,
+    /// Publishes that the link did not take, and of which their owners don't know yet.
+    refused: Vec<DeliveryId>,
 }
 
 impl Agent {
@@ -58,6 +60,7 @@ impl Agent {
             wall: Wall::default(),
             recorded: None,
             state_failed: false,
+            refused: Vec::new(),
         }
     }
 
@@ -153,15 +156,27 @@ impl Agent {
 
     fn announce(&mut self, link: &mut impl Link) {
         self.parts.status.boottime_ms = Some(clock::boottime_ms());
-        link.publish(Publish {
+        let status = Publish {
             delivery: None,
             channel: Channel::Status,
             payload: frame::encode(&self.parts.status),
             retained: true,
-        });
+        };
+        if link.publish(status).is_err() {
+            tracing::warn!("the link is too busy for a status; the next connection brings it");
+        }
     }
 
+    /// What the link did not take before goes back first. It is told now and not at once, since the owner's answer may be another
+    /// publish, and a link that is full takes none before it had its turn.
     fn tell(&mut self, input: Input, link: &mut impl Link) {
+        let refused = mem::take(&mut self.refused).into_iter();
+        for input in refused.map(Input::Refused).chain([input]) {
+            self.tell_one(input, link);
+        }
+    }
+
+    fn tell_one(&mut self, input: Input, link: &mut impl Link) {
         let actions = self.parts.telemetry.handle(input, clock::boottime_ms());
         // First, so that no number that goes out is ever given again.
         self.keep_progress();
@@ -172,12 +187,16 @@ impl Agent {
                 channel,
                 payload,
             } = action;
-            link.publish(Publish {
+            let publish = Publish {
                 delivery: Some(delivery),
                 channel,
                 payload,
                 retained: false,
-            });
+            };
+            if link.publish(publish).is_err() {
+                tracing::debug!(%channel, "the link is too busy for a publish; it is offered again");
+                self.refused.push(delivery);
+            }
         }
     }
 
