@@ -1,5 +1,5 @@
 //! What the journal holds. It doesn't know how that is written down.
-use picket_proto::{OperationId, Reason, State, UnknownField};
+use picket_proto::{BootId, OperationId, Reason, State, UnknownField};
 
 use crate::config::Periods;
 
@@ -30,4 +30,8 @@ pub struct Recorded {
     pub reason: Option<Reason>,
     /// Tells two orders with the same operation id apart: a hash of what defines the operation.
     pub fingerprint: u64,
+    /// The boot in which it was recorded.
+    pub boot: BootId,
+    /// How many boots it has lasted, this one not counted.
+    pub boots: u8,
 }
