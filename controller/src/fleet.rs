@@ -1,22 +1,31 @@
 //! The operator's inventory, `fleet.toml`: ids, names and places of Pis. It knows nothing of what they say.
 //!
 //! ```toml
+//! power_cycle = ["/usr/local/bin/poe-cycle", "{shelf}", "{position}"]
+//!
 //! [[pi]]
 //! id = "00000000a1b2c3d4"
 //! name = "shelf-3-07"
 //! shelf = "3"
 //! position = 7
 //! ```
+mod power;
+mod select;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 use picket_proto::DeviceId;
 use serde::Deserialize;
 
+pub use select::Selector;
+
 /// The Pis that an operator has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fleet {
     pis: BTreeMap<DeviceId, Pi>,
+    /// For the Pis that have none of their own, not yet filled in.
+    power_cycle: Vec<String>,
 }
 
 /// One Pi of the inventory.
@@ -30,9 +39,11 @@ pub struct Pi {
     pub shelf: Option<String>,
     /// Its place on the shelf.
     pub position: Option<u32>,
+    /// Its own command to switch it off and on, in place of the fleet's; empty for none.
+    pub power_cycle: Option<Vec<String>>,
 }
 
-const KEYS: [&str; 4] = ["id", "name", "shelf", "position"];
+const KEYS: [&str; 5] = ["id", "name", "shelf", "position", "power_cycle"];
 
 impl Fleet {
     /// Reads an inventory.
@@ -52,6 +63,7 @@ impl Fleet {
     pub fn parse(text: &str) -> Result<Self> {
         let table: toml::Table = toml::from_str(text)?;
         let mut pis = Vec::new();
+        let mut power_cycle = Vec::new();
         for (key, value) in table {
             match (key.as_str(), value) {
                 ("pi", toml::Value::Array(entries)) => {
@@ -60,22 +72,32 @@ impl Fleet {
                     }
                 }
                 ("pi", _) => bail!("write each Pi as [[pi]], with two brackets"),
-                (unknown, _) => bail!("unknown key {unknown:?}; an inventory is a list of [[pi]]"),
+                ("power_cycle", value) => {
+                    power_cycle = value
+                        .try_into()
+                        .context("power_cycle is a list of a program and its arguments")?;
+                }
+                (unknown, _) => bail!(
+                    "unknown key {unknown:?}; an inventory is a list of [[pi]], and power_cycle before them"
+                ),
             }
         }
-        Self::new(pis)
+        Self::new(pis)?.with_power_cycle(power_cycle)
     }
 
     /// An inventory of these Pis.
     ///
     /// # Errors
-    /// Two of them have one id, or one name.
+    /// Two of them have one id, or one name, or one is called as another's id; or a power_cycle is wrong.
     pub fn new(pis: impl IntoIterator<Item = Pi>) -> Result<Self> {
         let mut fleet = Self::default();
         let mut names = BTreeMap::new();
         for pi in pis {
             let id = pi.id;
             if let Some(name) = &pi.name {
+                if name.parse().is_ok_and(|other: DeviceId| other != id) {
+                    bail!("the name {name:?} of {id} is the id of another Pi");
+                }
                 if let Some(other) = names.insert(name.clone(), id) {
                     bail!("the name {name:?} is given to both {other} and {id}");
                 }
@@ -84,7 +106,27 @@ impl Fleet {
                 bail!("the id {id} is there twice");
             }
         }
-        Ok(fleet)
+        fleet.with_power_cycle(Vec::new())
+    }
+
+    /// The same with that command for the Pis that have none of their own.
+    fn with_power_cycle(mut self, argv: Vec<String>) -> Result<Self> {
+        self.power_cycle = argv;
+        for pi in self.pis.values() {
+            self.power_cycle_of(pi)?;
+        }
+        Ok(self)
+    }
+
+    /// The command that switches the Pi off and on, its placeholders filled in; `None` when there is none.
+    #[must_use]
+    pub fn power_cycle(&self, id: DeviceId) -> Option<Vec<String>> {
+        let filled = self.power_cycle_of(self.pis.get(&id)?);
+        filled.expect("it was tried for every Pi when the inventory was made")
+    }
+
+    fn power_cycle_of(&self, pi: &Pi) -> Result<Option<Vec<String>>> {
+        power::fill(pi.power_cycle.as_ref().unwrap_or(&self.power_cycle), pi)
     }
 
     /// The Pi with that id.
@@ -167,7 +209,7 @@ mod tests {
             ),
             (
                 format!("[[pi]]\n{id}\ncolour = \"a\"\n"),
-                "the keys are id, name, shelf, position",
+                "the keys are id, name, shelf, position, power_cycle",
             ),
             (
                 "[[pi]]\nname = \"a\"\n".to_owned(),
@@ -184,10 +226,59 @@ mod tests {
                 ),
                 "the name \"a\" is given to both",
             ),
+            (
+                format!("[[pi]]\n{id}\nname = \"0000000000000002\"\n"),
+                "is the id of another Pi",
+            ),
             ("pi = \n".to_owned(), "TOML parse error"),
+            (
+                "power_cycle = \"poe\"\n".to_owned(),
+                "a list of a program and its arguments",
+            ),
+            (
+                format!("power_cycle = [\"poe\", \"{{port}}\"]\n[[pi]]\n{id}\n"),
+                "there are {id}, {name}, {shelf}, {position}",
+            ),
+            (
+                format!("power_cycle = [\"poe\", \"{{shelf}}\"]\n[[pi]]\n{id}\n"),
+                "0000000000000001 has no shelf",
+            ),
+            (
+                format!("[[pi]]\n{id}\npower_cycle = [\"\"]\n"),
+                "begins with no program",
+            ),
         ] {
             let error = format!("{:#}", Fleet::parse(&text).unwrap_err());
             assert!(error.contains(words), "{text:?} gave {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_pi_has_the_fleets_power_cycle_or_its_own() {
+        let fleet = Fleet::parse(
+            r#"
+            power_cycle = ["poe", "sw{shelf}", "{position}", "{name}/{id}", '{"port":{position}}', "{", "a{b c}"]
+            pi = [
+                { id = "0000000000000001", name = "a", shelf = "3", position = 7 },
+                { id = "0000000000000002", power_cycle = ["ipmi", "{name}"] },
+                { id = "0000000000000003", power_cycle = [] },
+            ]
+            "#,
+        )
+        .unwrap();
+        let json = r#"{"port":7}"#;
+        for (id, argv) in [
+            (
+                1,
+                Some(&["poe", "sw3", "7", "a/0000000000000001", json, "{", "a{b c}"][..]),
+            ),
+            (2, Some(&["ipmi", "0000000000000002"])),
+            (3, None),
+            (4, None),
+        ] {
+            let filled = fleet.power_cycle(DeviceId([0, 0, 0, 0, 0, 0, 0, id]));
+            let argv = argv.map(|argv| argv.iter().map(ToString::to_string).collect::<Vec<_>>());
+            assert_eq!(filled, argv, "{id}");
         }
     }
 }

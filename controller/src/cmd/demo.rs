@@ -85,6 +85,7 @@ fn fleet(neighbours: &[Neighbour]) -> Result<Fleet> {
         name: Some(name),
         shelf: Some("demo".to_owned()),
         position: Some(position),
+        power_cycle: None,
     }))
 }
 

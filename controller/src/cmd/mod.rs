@@ -2,6 +2,7 @@
 pub mod decode;
 pub mod demo;
 pub mod options;
+pub mod targets;
 pub mod watch;
 
 use std::fmt;

@@ -94,6 +94,7 @@ fn a_name_can_not_act_on_the_terminal() {
         name: Some("\x1b[2J\u{202e}".to_owned()),
         shelf: None,
         position: None,
+        power_cycle: None,
     }])
     .unwrap();
     let rows = rows(&Collector::new(Settings::default()), &fleet, NOW);
@@ -109,6 +110,7 @@ fn shelf() -> (Collector, Fleet) {
         name: Some(format!("shelf-3-{number:02}")),
         shelf: Some("3".to_owned()),
         position: u32::try_from(number).ok(),
+        power_cycle: None,
     }))
     .unwrap();
     let mut collector = Collector::new(Settings {
