@@ -20,4 +20,5 @@ pub mod sampler;
 pub mod sources;
 pub mod sys;
 pub mod telemetry;
+pub mod trust;
 pub mod world;

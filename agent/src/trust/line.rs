@@ -1,0 +1,168 @@
+//! One line of `allowed_signers`: PRINCIPALS [OPTIONS] KEY [COMMENT], as ssh-keygen(1) defines it.
+use std::fmt;
+
+use picket_proto::Privilege;
+use ssh_key::{Fingerprint, HashAlg, PublicKey, public::KeyData};
+
+use super::{options::Options, patterns::Patterns, problem::LineFlaw};
+
+/// Kinds of keys that may sign.
+pub(super) const KINDS: [&str; 2] = ["ssh-ed25519", "sk-ssh-ed25519@openssh.com"];
+/// What the kind of a certificate contains.
+pub(super) const CERTIFICATE: &str = "-cert-v";
+const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// A good line: who may do what with which key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// Its number, from 1.
+    pub(super) line: usize,
+    pub(super) principals: Patterns,
+    pub(super) options: Options,
+    pub(super) key: KeyData,
+}
+
+impl Signer {
+    /// The signer of line `number`; nothing if it is blank or a comment.
+    pub(super) fn parse(number: usize, text: &str) -> Result<Option<Self>, LineFlaw> {
+        let text = text.trim_matches(BLANK);
+        if text.is_empty() || text.starts_with('#') {
+            return Ok(None);
+        }
+        if text.contains(['\0', '\u{feff}', '\u{fffd}']) {
+            return Err(LineFlaw::Unseen);
+        }
+        let (principals, rest) = principals(text)?;
+        let (options, key) = match is_kind(first_word(rest)) {
+            true => (Options::default(), rest),
+            false => split_options(rest)?,
+        };
+        Ok(Some(Self {
+            line: number,
+            principals: Patterns::new(principals),
+            options,
+            key: key_data(key)?,
+        }))
+    }
+
+    /// Its number in the file, from 1.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The patterns that an actor must match.
+    #[must_use]
+    pub fn principals(&self) -> &str {
+        self.principals.as_str()
+    }
+
+    /// What the key may be used for here; nothing, if the line is about other namespaces than Picket's.
+    pub fn privileges(&self) -> impl Iterator<Item = Privilege> + '_ {
+        let namespaces = self.options.namespaces.as_ref();
+        Privilege::ALL.into_iter().filter(move |privilege| {
+            namespaces.is_none_or(|patterns| patterns.matches(privilege.namespace()))
+        })
+    }
+
+    /// The key's fingerprint, as `ssh-keygen -l` shows it.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.key.fingerprint(HashAlg::Sha256)
+    }
+}
+
+impl fmt::Display for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let namespaces: Vec<_> = self.privileges().map(Privilege::namespace).collect();
+        write!(f, "line {}: {}, ", self.line, self.principals())?;
+        match namespaces.as_slice() {
+            [] => f.write_str("nothing of picketd's")?,
+            names => f.write_str(&names.join(" "))?,
+        }
+        write!(f, ", {}", self.fingerprint())?;
+        if let Some(after) = self.options.after {
+            write!(f, ", from {after}")?;
+        }
+        if let Some(before) = self.options.before {
+            write!(f, ", until {before}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The first word, in which a quoted part ends the word and may hold blanks, and what follows.
+fn principals(text: &str) -> Result<(String, &str), LineFlaw> {
+    let end = text
+        .find(['"', ' ', '\t', '\r', '\n'])
+        .ok_or(LineFlaw::NoKey)?;
+    let (before, rest) = text.split_at(end);
+    let (word, rest) = match rest.strip_prefix('"') {
+        None => (before.to_owned(), rest),
+        Some(rest) => {
+            let (quoted, rest) = rest.split_once('"').ok_or(LineFlaw::Quote)?;
+            (before.to_owned() + quoted, rest)
+        }
+    };
+    match rest.trim_start_matches(BLANK) {
+        "" => Err(LineFlaw::NoKey),
+        rest => Ok((word, rest)),
+    }
+}
+
+/// Options up to the first blank outside of quotation marks, and the key behind them.
+fn split_options(text: &str) -> Result<(Options, &str), LineFlaw> {
+    let end = end_of_options(text)?;
+    let (options, rest) = text.split_at(end);
+    let options = Options::parse(options)?;
+    match rest.trim_start_matches(BLANK) {
+        "" => Err(LineFlaw::NoKey),
+        key => Ok((options, key)),
+    }
+}
+
+fn end_of_options(text: &str) -> Result<usize, LineFlaw> {
+    let mut quoted = false;
+    let mut bytes = text.bytes().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' if bytes.peek().is_some_and(|(_, next)| *next == b'"') => {
+                bytes.next();
+            }
+            b'"' => quoted = !quoted,
+            b' ' | b'\t' if !quoted => return Ok(at),
+            _ => {}
+        }
+    }
+    match quoted {
+        true => Err(LineFlaw::Quote),
+        false => Ok(text.len()),
+    }
+}
+
+fn key_data(text: &str) -> Result<KeyData, LineFlaw> {
+    let kind = first_word(text);
+    if kind.contains(CERTIFICATE) {
+        return Err(LineFlaw::Certificate);
+    }
+    if !KINDS.contains(&kind) {
+        return Err(match is_kind(kind) {
+            true => LineFlaw::KeyKind(kind.to_owned()),
+            false => LineFlaw::Key,
+        });
+    }
+    let blob = first_word(text[kind.len()..].trim_start_matches(BLANK));
+    let key = PublicKey::from_openssh(&format!("{kind} {blob}")).map_err(|_| LineFlaw::Key)?;
+    Ok(key.into())
+}
+
+/// Whether a word looks like the kind of a key, of whatever OpenSSH has.
+fn is_kind(word: &str) -> bool {
+    ["ssh-", "sk-", "ecdsa-", "rsa-"]
+        .iter()
+        .any(|start| word.starts_with(start))
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(BLANK).next().unwrap_or_default()
+}

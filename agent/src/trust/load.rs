@@ -1,0 +1,99 @@
+//! Reads the `allowed_signers` file: a regular one, of bounded size, without waiting for the other end of a pipe. What is in
+//! it, it doesn't know.
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::OFlags;
+
+use super::{problem::LineProblem, signers::AllowedSigners};
+
+/// A file is at most this long, in bytes: room for a thousand signers.
+const MAX_BYTES: u64 = 256 * 1024;
+/// Bits of a file's mode by which others than its owner may write it.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// What a file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// Who may sign.
+    pub signers: AllowedSigners,
+    /// Lines that don't count.
+    pub problems: Vec<LineProblem>,
+    /// What else a person should know about the file, with the way out.
+    pub warnings: Vec<String>,
+}
+
+/// Why a file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It can't be opened or read.
+    #[error("cannot read {}; see that it is there and that picketd may read it", .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is a directory, a pipe or a device.
+    #[error("{} is no regular file; name one with lines like: alice@example.org ssh-ed25519 AAAA...", .path.display())]
+    NoFile {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It is longer than anyone needs.
+    #[error("{} is longer than {} KiB; keep only the lines of those who command Pis", .path.display(), MAX_BYTES / 1024)]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+/// Reads the file at `path`. It may take as long as its file system takes.
+///
+/// # Errors
+/// It can't be read, is no regular file, or is longer than 256 KiB. A wrong line is no error.
+pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    let failed = |source| LoadError::Read {
+        path: path.into(),
+        source,
+    };
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    let file = opened.map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(LoadError::NoFile { path: path.into() });
+    }
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    if read.map_err(failed)? as u64 > MAX_BYTES {
+        return Err(LoadError::TooLarge { path: path.into() });
+    }
+    // A line with bytes that are no text is told as such by its replacement characters.
+    let (signers, problems) = AllowedSigners::parse(&String::from_utf8_lossy(&bytes));
+    Ok(Loaded {
+        warnings: warnings(path, metadata.permissions().mode(), &signers),
+        signers,
+        problems,
+    })
+}
+
+fn warnings(path: &Path, mode: u32, signers: &AllowedSigners) -> Vec<String> {
+    let path = path.display();
+    let mut warnings = Vec::new();
+    if mode & OTHERS_WRITE != 0 {
+        warnings.push(format!(
+            "others than its owner may write {path}, and so let themselves command this Pi; run `chmod go-w {path}`"
+        ));
+    }
+    if signers.is_empty() {
+        warnings.push(format!(
+            "{path} names nobody who may sign, so every command is refused; add a line like: alice@example.org ssh-ed25519 AAAA..."
+        ));
+    }
+    warnings
+}
