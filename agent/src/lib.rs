@@ -3,6 +3,7 @@
 //! Data goes one way: source -> sampler -> telemetry (batcher, spool) -> link. What decides is pure and takes bytes,
 //! events and the time as arguments; `run` is the one loop that waits, asks and acts.
 
+mod bucket;
 pub mod clock;
 pub mod cmd;
 pub mod config;

@@ -10,12 +10,11 @@
 //! [`BatchHeader::lost`]: picket_proto::BatchHeader::lost
 use picket_proto::{Ack, Event, EventKind, WallClock};
 
-use crate::{config::Periods, sampler::Sample};
+use crate::{bucket::Bucket, config::Periods, sampler::Sample};
 
 mod account;
 mod batcher;
 mod books;
-mod bucket;
 mod edges;
 mod events;
 mod image;
@@ -35,12 +34,14 @@ pub use restore::most_saved;
 
 use batcher::Batcher;
 use books::Books;
-use bucket::Bucket;
 use edges::Edges;
 use events::EventQueue;
 use pace::Pace;
 use slot::FlushSlot;
 use spool::{Block, Lane, Spool};
+
+/// An edge may flush at once, five in a row, then one in ten seconds.
+const EDGE_FLUSHES: Bucket = Bucket::new(5, 10_000);
 
 /// Everything between the sampler and the link.
 #[derive(Debug)]
@@ -91,7 +92,7 @@ impl Telemetry {
             events: EventQueue::default(),
             events_due: false,
             urgent: false,
-            bucket: Bucket::default(),
+            bucket: EDGE_FLUSHES,
             pace: Pace::new(settings.window_ms),
             connected: false,
             first_event: Some(EventKind::AgentStarted {

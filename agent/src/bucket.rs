@@ -1,19 +1,27 @@
-//! How often an event may flush at once: a burst of five, then one in ten seconds. Knows no events.
-
-const BURST: u64 = 5;
-const REFILL_MS: u64 = 10_000;
+//! How often something may happen: a burst, and then one in a while. Knows nothing of what it counts.
 
 /// A token bucket, kept as the time at which it will be full again.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Bucket {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bucket {
+    burst: u64,
+    refill_ms: u64,
     full_at_ms: u64,
 }
 
 impl Bucket {
+    /// A full bucket of `burst` tokens, one of which comes back every `refill_ms`.
+    pub(crate) const fn new(burst: u64, refill_ms: u64) -> Self {
+        Self {
+            burst,
+            refill_ms,
+            full_at_ms: 0,
+        }
+    }
+
     /// Takes a token, if there is one.
-    pub(super) fn take(&mut self, now_ms: u64) -> bool {
-        let full_at = self.full_at_ms.max(now_ms) + REFILL_MS;
-        let taken = full_at <= now_ms + BURST * REFILL_MS;
+    pub(crate) fn take(&mut self, now_ms: u64) -> bool {
+        let full_at = self.full_at_ms.max(now_ms).saturating_add(self.refill_ms);
+        let taken = full_at <= now_ms.saturating_add(self.burst * self.refill_ms);
         if taken {
             self.full_at_ms = full_at;
         }
@@ -21,8 +29,9 @@ impl Bucket {
     }
 
     /// When there will be a token.
-    pub(super) fn next_ms(&self) -> u64 {
-        self.full_at_ms.saturating_sub((BURST - 1) * REFILL_MS)
+    pub(crate) fn next_ms(&self) -> u64 {
+        self.full_at_ms
+            .saturating_sub((self.burst - 1) * self.refill_ms)
     }
 }
 
@@ -32,7 +41,7 @@ mod tests {
 
     #[test]
     fn five_at_once_then_one_in_ten_seconds() {
-        let mut bucket = Bucket::default();
+        let mut bucket = Bucket::new(5, 10_000);
         for (now, taken) in [
             (100_000, true),
             (100_000, true),
