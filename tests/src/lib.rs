@@ -1,13 +1,20 @@
-//! The test bed: real Mosquitto, real picketd and picket as child processes, a machine tree and a TCP proxy.
+//! The test bed: real Mosquitto, real picketd and picket as child processes, machine trees that go down and come
+//! up again, operators with and without manners, and a TCP proxy.
 //!
 //! Everything listens on loopback on a port of its own; a process is stopped by the handle that started it.
 
 pub mod agent;
 pub mod binaries;
+pub mod boots;
 pub mod certificates;
+pub mod fleet;
+pub mod hostile;
+pub mod init;
 pub mod mosquitto;
+pub mod operator;
 pub mod process;
 pub mod proxy;
+pub mod raw_operator;
 pub mod scripted_broker;
 pub mod tick_counter;
 pub mod tree;

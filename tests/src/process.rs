@@ -67,20 +67,30 @@ impl Process {
         self.wait(Duration::from_secs(10));
     }
 
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the child can be waited for")
+    }
+
     /// Waits for its end.
     pub fn wait(&mut self, deadline: Duration) -> ExitStatus {
         let what = format!("{} ends", self.name);
-        eventually(&what, deadline, || {
-            self.child.try_wait().expect("the child can be waited for")
-        })
+        eventually(&what, deadline, || self.ended())
     }
 
     /// Resident memory in KiB, `None` once it has ended.
     pub fn resident_kib(&self) -> Option<u64> {
+        self.kib("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in KiB, `None` once it has ended.
+    pub fn peak_resident_kib(&self) -> Option<u64> {
+        self.kib("VmHWM:")
+    }
+
+    fn kib(&self, key: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         line.split_whitespace().next()?.parse().ok()
     }
 

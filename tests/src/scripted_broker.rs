@@ -20,6 +20,15 @@ pub struct Peer {
     stream: TcpStream,
 }
 
+/// Which delivery of a message with QoS 1 it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The first one.
+    First,
+    /// A later one, since no confirmation came: marked as a duplicate.
+    Again,
+}
+
 /// A packet that came from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet {
@@ -212,6 +221,19 @@ impl Peer {
     /// If the topic is longer than MQTT allows.
     pub async fn fleeting(&mut self, topic: &str, payload: &[u8]) {
         self.publish_to(0x30, topic, payload).await;
+    }
+
+    /// Sends a message with QoS 1.
+    ///
+    /// # Panics
+    /// If the topic is longer than MQTT allows.
+    pub async fn deliver(&mut self, delivery: Delivery, topic: &str, id: u16, payload: &[u8]) {
+        let head = match delivery {
+            Delivery::First => 0x32,
+            Delivery::Again => 0x3a,
+        };
+        let rest = [&id.to_be_bytes()[..], payload].concat();
+        self.publish_to(head, topic, &rest).await;
     }
 
     /// Waits until the client has sent something, or has closed the connection.
