@@ -69,38 +69,33 @@ mod tests {
             ]"#,
         )
         .unwrap();
-        let table: [(&[&str], Result<&[u8], &str>); 6] = [
-            (&["--all"], Ok(&[2, 1])),
-            (&["b", "a", "shelf=1"], Ok(&[2, 1])),
+        for (arguments, expect) in [
+            (&["--all"][..], &[2, 1][..]),
+            (&["b", "a", "shelf=1"], &[2, 1]),
             (
                 &["--select", "shelf=1,position=2", "0000000000000007"],
-                Ok(&[1, 7]),
+                &[1, 7],
             ),
-            (&[], Err("--all")),
-            (&["c"], Err("is called \"c\"")),
-            (&["--select", "shelf=9"], Err("shelf=9")),
-        ];
-        for (arguments, expect) in table {
-            let line = Line::try_parse_from([&["picket"], arguments].concat()).unwrap();
-            match (line.targets.resolve(&fleet), expect) {
-                (Ok(ids), Ok(numbers)) => {
-                    let found: Vec<_> = ids.iter().map(|id| id.0[7]).collect();
-                    assert_eq!(found, numbers, "{arguments:?}");
-                }
-                (Err(error), Err(words)) => {
-                    assert!(
-                        error.is::<Usage>() && format!("{error:#}").contains(words),
-                        "{error:#}"
-                    );
-                }
-                (found, _) => panic!("{arguments:?} gave {found:?}"),
-            }
+        ] {
+            let ids = parse(arguments).resolve(&fleet).unwrap();
+            let found: Vec<_> = ids.iter().map(|id| id.0[7]).collect();
+            assert_eq!(found, expect, "{arguments:?}");
+        }
+        for (arguments, words) in [
+            (&[][..], "--all"),
+            (&["c"], "is called \"c\""),
+            (&["--select", "shelf=9"], "shelf=9"),
+        ] {
+            let error = parse(arguments).resolve(&fleet).unwrap_err();
+            assert!(error.is::<Usage>(), "{arguments:?}");
+            assert!(format!("{error:#}").contains(words), "{error:#}");
         }
         assert!(Line::try_parse_from(["picket", "--all", "a"]).is_err());
-        let all = Targets {
-            all: true,
-            ..Targets::default()
-        };
-        assert!(all.resolve(&Fleet::default()).is_err());
+        assert!(parse(&["--all"]).resolve(&Fleet::default()).is_err());
+    }
+
+    fn parse(arguments: &[&str]) -> Targets {
+        let line = Line::try_parse_from([&["picket"], arguments].concat());
+        line.unwrap().targets
     }
 }
