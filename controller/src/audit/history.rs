@@ -169,3 +169,6 @@ impl History {
         self.targets.entry(device).or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,9 +29,7 @@ impl Log {
     pub fn open(path: &Path) -> Result<Self> {
         let opened = open(path).with_context(|| {
             let path = path.display();
-            format!(
-                "the audit log {path} can't be opened, so nothing is ordered; give --audit FILE"
-            )
+            format!("nothing is ordered without an audit log, and {path} (--audit) can't be opened")
         })?;
         Ok(Self {
             file: opened,
@@ -71,10 +69,8 @@ fn open(path: &Path) -> Result<File> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.with_context(|| format!("the folder {} can't be made", folder.display()))?;
     }
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         bail!("it is no regular file");
@@ -119,4 +115,28 @@ fn ends_torn(file: &File, length: u64) -> io::Result<bool> {
         file.read_exact_at(&mut last, length - 1)?;
     }
     Ok(last != *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_an_error_that_says_so() {
+        let full = OpenOptions::new().read(true).append(true).open("/dev/full");
+        let mut log = Log {
+            file: full.unwrap(),
+            path: "/dev/full".into(),
+        };
+        let line = Line::new(
+            jiff::Timestamp::UNIX_EPOCH,
+            picket_proto::OperationId([0; 16]),
+            crate::audit::Ended { exit: 0 },
+        );
+        let error = format!("{:#}", log.append(&line).unwrap_err());
+        assert!(
+            error.contains("/dev/full") && error.contains("No space left on device"),
+            "{error}"
+        );
+    }
 }

@@ -16,3 +16,6 @@ pub use history::{Freshness, History, TargetHistory, may_be_cured};
 pub use log::Log;
 pub use outcome::{Outcome, PowerCycled, Settled, Transition};
 pub use read::{Problem, history, read};
+
+#[cfg(test)]
+mod tests;
