@@ -12,5 +12,6 @@ pub mod duration;
 pub mod fleet;
 pub mod link;
 pub mod operate;
+pub mod random;
 pub mod signer;
 pub mod view;

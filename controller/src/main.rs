@@ -4,15 +4,20 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use picket::cmd::{self, Exit, decode, demo, options::Options, watch};
+use picket::cmd::{
+    self, Exit, cancel, configure, decode, demo, identify, options::Options, query, reboot, resume, watch,
+};
 
-/// Watch a fleet of netbooted Raspberry Pis
+/// Watch a fleet of netbooted Raspberry Pis, and act on it
 ///
 /// Each Pi runs picketd, which sends its readings over MQTT. picket is the operator's side of it.
 ///
 ///   picket demo                              try it: this machine and five simulated Pis
 ///   picket watch --broker mqtt://broker      a live table of the fleet
 ///   picket watch --json --collector roof     receive for good, one JSON object a line
+///   picket reboot shelf-3-07                 reboot a Pi, and see it come back
+///   picket reboot --all --max-in-flight 4    the whole fleet, four at a time, up to the first failure
+///   picket query shelf-3-07                  how its last operation stands
 ///   picket decode frame.bin                  what is in a message
 #[derive(Debug, Parser)]
 #[command(name = "picket", version, verbatim_doc_comment, after_help = EXIT_CODES)]
@@ -24,11 +29,18 @@ struct Cli {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 succeeded, 2 wrong usage, 11 failed, 13 timed out (nothing was heard)";
+    "Exit codes: 0 succeeded, 2 wrong usage, 10 refused, 11 failed, 12 rolled back, 13 timed out (nothing was heard), \
+     14 cancelled or left, 15 some of several failed";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Watch(watch::Watch),
+    Reboot(reboot::Reboot),
+    Cancel(cancel::Cancel),
+    Query(query::Query),
+    Identify(identify::Identify),
+    Configure(configure::Configure),
+    Resume(resume::Resume),
     Decode(decode::Decode),
     Demo(demo::Demo),
 }
@@ -50,6 +62,12 @@ fn run(cli: Cli) -> Result<Exit> {
     runtime.block_on(async {
         match cli.command {
             Command::Watch(args) => watch::run(&args, &cli.options).await,
+            Command::Reboot(args) => reboot::run(&args, &cli.options).await,
+            Command::Cancel(args) => cancel::run(&args, &cli.options).await,
+            Command::Query(args) => query::run(&args, &cli.options).await,
+            Command::Identify(args) => identify::run(&args, &cli.options).await,
+            Command::Configure(args) => configure::run(&args, &cli.options).await,
+            Command::Resume(args) => resume::run(&args, &cli.options).await,
             Command::Demo(args) => demo::run(&args, &cli.options).await,
             Command::Decode(args) => decode::run(&args),
         }

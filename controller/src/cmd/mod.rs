@@ -1,7 +1,14 @@
 //! The commands, one file each, and how they end.
+pub mod cancel;
+pub mod configure;
 pub mod decode;
 pub mod demo;
+pub mod identify;
 pub mod options;
+pub mod order;
+pub mod query;
+pub mod reboot;
+pub mod resume;
 pub mod targets;
 pub mod watch;
 
@@ -14,10 +21,18 @@ pub enum Exit {
     Succeeded = 0,
     /// The command line, or a file that it names, is wrong.
     Usage = 2,
+    /// The Pi refused it: nothing was begun.
+    Refused = 10,
     /// It could not be done.
     Failed = 11,
+    /// It was done, found bad, and undone.
+    RolledBack = 12,
     /// What was waited for did not come in time.
     TimedOut = 13,
+    /// It was given up, because an operator wished it.
+    Cancelled = 14,
+    /// It did what it was asked on some of several Pis.
+    Partly = 15,
 }
 
 /// A mistake in what the user wrote, on the command line or in a file; marks an error for [`exit_code`].

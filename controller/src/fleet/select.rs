@@ -28,6 +28,14 @@ enum Term {
     Position(u32, u32),
 }
 
+impl Selector {
+    /// What was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 impl FromStr for Selector {
     type Err = String;
 

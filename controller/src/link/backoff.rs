@@ -1,6 +1,6 @@
 //! How long to wait before the next attempt to connect: a random time below a limit that doubles (full jitter), so
 //! that many controllers don't come back in one moment. Knows no clock.
-use std::{fs::File, io::Read, time::Duration};
+use std::time::Duration;
 
 const FIRST_MS: u64 = 1_000;
 const LAST_MS: u64 = 30_000;
@@ -32,16 +32,6 @@ impl Backoff {
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }
-}
-
-/// A random number of the system.
-pub(super) fn random() -> Option<u64> {
-    let mut bytes = [0; 8];
-    File::open("/dev/urandom")
-        .ok()?
-        .read_exact(&mut bytes)
-        .ok()?;
-    Some(u64::from_le_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use picket_proto::{DeviceId, Topic};
 use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, Outgoing, QoS, Transport};
 use tokio::sync::mpsc;
 
+use crate::random;
+
 pub use address::Address;
 use backoff::Backoff;
 use confirming::Confirming;
@@ -152,7 +154,7 @@ impl Line {
         let mut backoff = Backoff::default();
         loop {
             let why = self.session(&mut backoff).await;
-            let retry_in = backoff.next(backoff::random());
+            let retry_in = backoff.next(random::number().ok());
             let why = format!("{}: {why}", self.settings.broker);
             let event = LinkEvent::Disconnected { why, retry_in };
             if self.events.send(event).await.is_err() {
@@ -278,6 +280,6 @@ impl Line {
 /// # Errors
 /// The system gives no random numbers.
 pub fn fresh_client_id() -> Result<String> {
-    let random = backoff::random().context("no random number for a client id; give --client-id")?;
+    let random = random::number().context("no client id can be made; give --client-id")?;
     Ok(format!("picket-{random:016x}"))
 }

@@ -16,6 +16,8 @@ pub struct News {
     pub detail: Option<String>,
     /// The boot that speaks, or that is spoken of.
     pub boot: Option<BootId>,
+    /// CLOCK_BOOTTIME of the transition, in ms.
+    pub boottime_ms: Option<u64>,
     /// What the Pi saw that speaks against it, and did it nevertheless.
     pub warnings: Vec<String>,
     /// Which transition of the operation in that boot, as the Pi counts.
@@ -98,6 +100,7 @@ impl News {
             reason: None,
             detail: None,
             boot: None,
+            boottime_ms: None,
             warnings: Vec::new(),
             transition: None,
             about: None,
@@ -118,6 +121,7 @@ impl News {
             reason: report.reason,
             detail: report.detail.clone().filter(|text| !text.is_empty()),
             boot: report.boot,
+            boottime_ms: report.boottime_ms,
             warnings: report.warnings.clone().unwrap_or_default(),
             transition: report.transition,
             ..Self::ours(Some(device), word)
