@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use picket::cmd::{
-    self, Exit, cancel, configure, decode, demo, identify, options::Options, query, reboot, resume, watch,
+    self, Exit, cancel, configure, decode, demo, identify, options::Options, query, reboot, resume,
+    watch,
 };
 
 /// Watch a fleet of netbooted Raspberry Pis, and act on it
@@ -28,8 +29,7 @@ struct Cli {
     command: Command,
 }
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 succeeded, 2 wrong usage, 10 refused, 11 failed, 12 rolled back, 13 timed out (nothing was heard), \
+const EXIT_CODES: &str = "Exit codes: 0 succeeded, 2 wrong usage, 10 refused, 11 failed, 12 rolled back, 13 timed out (nothing was heard), \
      14 cancelled or left, 15 some of several failed";
 
 #[derive(Debug, Subcommand)]

@@ -61,5 +61,6 @@ pub async fn run(args: &Configure, options: &Options) -> Result<Exit> {
 /// The agent knows its ranges; here it only must have room.
 fn ms(option: &str, duration: Option<Duration>) -> Result<Option<u32>> {
     let ms = duration.map(|duration| u32::try_from(duration.as_millis()));
-    ms.transpose().map_err(|_| usage(format!("{option} is too long")))
+    ms.transpose()
+        .map_err(|_| usage(format!("{option} is too long")))
 }

@@ -16,7 +16,9 @@ use crate::{
 /// The record of one thing that happened.
 #[must_use]
 pub fn record(news: &News, order: &Order, fleet: &Fleet, time: Timestamp) -> Value {
-    let name = news.device.and_then(|device| fleet.get(device)?.name.clone());
+    let name = news
+        .device
+        .and_then(|device| fleet.get(device)?.name.clone());
     let warnings = (!news.warnings.is_empty()).then_some(&news.warnings);
     said(json!({
         "v": VERSION,
@@ -76,16 +78,31 @@ pub fn ending_name(ending: Ending) -> &'static str {
 /// The line for people: what happened, on which Pi (its name `width` columns wide), and why.
 #[must_use]
 pub fn line(news: &News, fleet: &Fleet, width: usize) -> String {
-    let name = news.device.map_or(String::new(), |device| fleet.name(device));
+    let name = news
+        .device
+        .map_or(String::new(), |device| fleet.name(device));
     let mut words = Vec::new();
-    words.extend(news.about.map(|operation| format!("(operation {operation})")));
+    words.extend(
+        news.about
+            .map(|operation| format!("(operation {operation})")),
+    );
     words.extend(news.reason.map(|reason| format!("{reason}:")));
     words.extend(news.detail.clone());
-    if let (Word::Pi(picket_proto::State::Succeeded), Some(boot), None) = (news.word, news.boot, &news.detail) {
+    if let (Word::Pi(picket_proto::State::Succeeded), Some(boot), None) =
+        (news.word, news.boot, &news.detail)
+    {
         words.push(format!("boot {boot}"));
     }
-    words.extend(news.warnings.iter().map(|warning| format!("[warning: {warning}]")));
-    let text = format!("{name:width$}  {:<12} {}", words_of(news.word), words.join(" "));
+    words.extend(
+        news.warnings
+            .iter()
+            .map(|warning| format!("[warning: {warning}]")),
+    );
+    let text = format!(
+        "{name:width$}  {:<12} {}",
+        words_of(news.word),
+        words.join(" ")
+    );
     claim::escape(text.trim_end())
 }
 

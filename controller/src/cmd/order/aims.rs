@@ -24,7 +24,10 @@ fn before(history: &History, device: DeviceId) -> Before {
     let Some(target) = history.targets.get(&device) else {
         return Before::Nothing;
     };
-    let ended = target.end().map(ending).filter(|ending| ending.is_settled());
+    let ended = target
+        .end()
+        .map(ending)
+        .filter(|ending| ending.is_settled());
     match (ended, target.first_boot) {
         (Some(ending), _) => Before::Ended(ending),
         (None, Some(boot)) => Before::Signed(boot),

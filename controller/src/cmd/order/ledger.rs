@@ -38,7 +38,6 @@ pub(super) fn entries(news: &News, ending: Option<Ending>) -> Vec<Entry> {
     entries
 }
 
-
 fn outcome(ending: Ending) -> Option<Outcome> {
     match ending {
         Ending::Succeeded => Some(Outcome::Succeeded),
@@ -77,8 +76,16 @@ mod tests {
         let going = Word::Pi(State::Rebooting);
         for (news, ending, expect) in [
             (news(going, false), None, &["transition"][..]),
-            (news(done, true), Some(Ending::Succeeded), &["transition", "settled"]),
-            (news(Word::TimedOut, true), Some(Ending::TimedOut), &["settled"]),
+            (
+                news(done, true),
+                Some(Ending::Succeeded),
+                &["transition", "settled"],
+            ),
+            (
+                news(Word::TimedOut, true),
+                Some(Ending::TimedOut),
+                &["settled"],
+            ),
             (news(Word::NotStarted, true), Some(Ending::NotStarted), &[]),
             (news(Word::Waiting, false), None, &[]),
             (News::ours(None, Word::Halted), None, &["halted"]),

@@ -56,7 +56,10 @@ pub async fn give(action: Action, targets: &Targets, how: How<'_>) -> Result<Exi
         Some(operation) => history(&how.options.audit_path()?, operation)?,
         None => None,
     };
-    if let Some(ordered) = history.as_ref().and_then(|history| history.ordered.as_ref()) {
+    if let Some(ordered) = history
+        .as_ref()
+        .and_then(|history| history.ordered.as_ref())
+    {
         same(ordered, &action, &devices)?;
     }
     let what = What {
@@ -77,7 +80,9 @@ pub async fn resume(operation: OperationId, how: How<'_>) -> Result<Exit> {
     let fleet = how.options.fleet()?;
     let path = how.options.audit_path()?;
     let history = history(&path, operation)?;
-    let Some((history, ordered)) = history.and_then(|history| Some((history.clone(), history.ordered?))) else {
+    let Some((history, ordered)) =
+        history.and_then(|history| Some((history.clone(), history.ordered?)))
+    else {
         let path = path.display();
         return Err(usage(format!(
             "the audit log {path} doesn't know who ordered {operation}; `picket ops` lists what it knows"
@@ -103,7 +108,10 @@ struct What {
 }
 
 async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
-    let earlier = what.history.as_ref().and_then(|history| history.ordered.clone());
+    let earlier = what
+        .history
+        .as_ref()
+        .and_then(|history| history.ordered.clone());
     let source = how.options.key_source()?;
     let signer = Signer::open(&source, &Surroundings::of_this_process()).await;
     let signer = signer.map_err(|error| usage(format!("{error:#}")))?;
@@ -134,19 +142,29 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
 }
 
 /// The order; who goes on with one doesn't change for whom it was, and why.
-fn order(what: &What, earlier: Option<&Ordered>, (signer, by): (&Signer, &str), signature: &Signature) -> Result<Order> {
+fn order(
+    what: &What,
+    earlier: Option<&Ordered>,
+    (signer, by): (&Signer, &str),
+    signature: &Signature,
+) -> Result<Order> {
     let comment = signer.principal_hint().unwrap_or_default();
     let actor = match (earlier, &signature.actor) {
         (Some(earlier), None) => earlier.actor.clone(),
         _ => signature.actor(comment, by),
     };
     signature.check(&actor)?;
-    let text = |given: &Option<String>, earlier: Option<&String>| given.as_ref().or(earlier).cloned().unwrap_or_default();
+    let text = |given: &Option<String>, earlier: Option<&String>| {
+        given.as_ref().or(earlier).cloned().unwrap_or_default()
+    };
     Ok(Order {
         operation: what.operation,
         action: what.action.clone(),
         actor,
-        on_behalf_of: text(&signature.on_behalf_of, earlier.map(|earlier| &earlier.on_behalf_of)),
+        on_behalf_of: text(
+            &signature.on_behalf_of,
+            earlier.map(|earlier| &earlier.on_behalf_of),
+        ),
         reason: text(&signature.reason, earlier.map(|earlier| &earlier.reason)),
     })
 }
@@ -169,7 +187,10 @@ fn history(path: &Path, operation: OperationId) -> Result<Option<History>> {
     }
     let (history, problems) = audit::history(path, operation)?;
     for problem in problems {
-        let words = format!("line {} of the audit log is skipped: {}", problem.line, problem.why);
+        let words = format!(
+            "line {} of the audit log is skipped: {}",
+            problem.line, problem.why
+        );
         eprintln!("picket: {}", claim::escape(&words));
     }
     Ok(history)
@@ -179,9 +200,14 @@ fn history(path: &Path, operation: OperationId) -> Result<Option<History>> {
 fn same(ordered: &Ordered, action: &Action, devices: &[DeviceId]) -> Result<()> {
     let advice = "leave --op-id out, or take another";
     if ordered.action != *action {
-        return Err(usage(format!("that --op-id was used for another command; {advice}")));
+        return Err(usage(format!(
+            "that --op-id was used for another command; {advice}"
+        )));
     }
-    match devices.iter().find(|device| !ordered.targets.contains(device)) {
+    match devices
+        .iter()
+        .find(|device| !ordered.targets.contains(device))
+    {
         Some(device) => Err(usage(format!(
             "that --op-id was used for other Pis, and {device} is none of them; {advice}"
         ))),
@@ -198,7 +224,10 @@ fn announce(order: &Order, what: &What) {
         many => format!("{many} Pis, at most {} at a time", turns.max_in_flight),
     };
     let actor = claim::escape(&order.actor);
-    eprintln!("picket: {action} of {how_many}, as {actor}; operation {}", order.operation);
+    eprintln!(
+        "picket: {action} of {how_many}, as {actor}; operation {}",
+        order.operation
+    );
 }
 
 fn finish(mut session: Session, is_json: bool) -> Result<Exit> {
@@ -207,7 +236,12 @@ fn finish(mut session: Session, is_json: bool) -> Result<Exit> {
     session.log(Ended { exit: exit as u8 })?;
     let summary = show::summary(&session.roll);
     if is_json {
-        let record = news::last_record(session.roll.order(), &endings, exit as u8, jiff::Timestamp::now());
+        let record = news::last_record(
+            session.roll.order(),
+            &endings,
+            exit as u8,
+            jiff::Timestamp::now(),
+        );
         session.show.print(&claim::json_line(&record)?)?;
     } else if endings.len() > 1 {
         session.show.print(&summary)?;
@@ -267,7 +301,10 @@ mod tests {
 
     #[test]
     fn endings_of_one_kind_have_their_exit_code_and_others_are_partly() {
-        use Ending::{Accepted, Cancelled, Failed, Left, NotStarted, Offered, Refused, RolledBack, Succeeded, TimedOut};
+        use Ending::{
+            Accepted, Cancelled, Failed, Left, NotStarted, Offered, Refused, RolledBack, Succeeded,
+            TimedOut,
+        };
         for (endings, code) in [
             (&[Succeeded][..], 0),
             (&[Succeeded, Accepted, Offered], 0),

@@ -12,7 +12,9 @@ pub(super) fn by() -> String {
 
 /// The user's name in the text of a passwd file (passwd(5)).
 fn name(passwd: &str, uid: u32) -> Option<&str> {
-    let users = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let users = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
     let mut users = users.filter(|fields| fields.get(2).is_some_and(|id| id.parse() == Ok(uid)));
     users.next().and_then(|fields| fields.first().copied())
 }
@@ -23,7 +25,8 @@ mod tests {
 
     #[test]
     fn a_user_has_the_name_of_his_number() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\nanna:x:1000:1000::/home/anna:/bin/sh\n";
+        let passwd =
+            "root:x:0:0:root:/root:/bin/sh\nbroken\nanna:x:1000:1000::/home/anna:/bin/sh\n";
         for (uid, user) in [(0, Some("root")), (1000, Some("anna")), (7, None)] {
             assert_eq!(name(passwd, uid), user);
         }

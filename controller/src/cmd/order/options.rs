@@ -146,7 +146,9 @@ impl Signature {
 
 /// Whether it can stand among the principals of an allowed_signers line as itself.
 fn is_principal(text: &str) -> bool {
-    let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | ',' | '!' | '*' | '?' | '#');
+    let is_odd = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, '"' | ',' | '!' | '*' | '?' | '#')
+    };
     !text.is_empty() && text.len() <= MAX_NAME && !text.contains(is_odd)
 }
 
@@ -179,7 +181,10 @@ mod tests {
             ..Signature::default()
         };
         let error = long.check("me").unwrap_err();
-        assert!(error.to_string().contains("--reason may have 512 bytes"), "{error}");
+        assert!(
+            error.to_string().contains("--reason may have 512 bytes"),
+            "{error}"
+        );
         let error = Signature::default().check("a b").unwrap_err();
         assert!(error.to_string().contains("one word"), "{error}");
         assert!(Signature::default().check("me@host").is_ok());

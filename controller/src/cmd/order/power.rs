@@ -39,7 +39,11 @@ pub(super) async fn cycle(device: DeviceId, argv: Vec<String>) -> Run {
     let (result, output, is_good) = match timeout(PATIENCE, run(&argv)).await {
         Ok(Ok(ended)) => ended,
         Ok(Err(error)) => (format!("could not be run: {error}"), String::new(), false),
-        Err(_) => ("did not end in 60 s and was killed".to_owned(), String::new(), false),
+        Err(_) => (
+            "did not end in 60 s and was killed".to_owned(),
+            String::new(),
+            false,
+        ),
     };
     let entry = PowerCycled {
         device,
@@ -66,7 +70,11 @@ async fn run(argv: &[String]) -> std::io::Result<(String, String, bool)> {
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (out, err, status) = tokio::join!(kept(out), kept(err), child.wait());
     let status = status?;
-    Ok((format!("ended with {status}"), format!("{out}{err}"), status.success()))
+    Ok((
+        format!("ended with {status}"),
+        format!("{out}{err}"),
+        status.success(),
+    ))
 }
 
 /// The beginning of what is said; the rest is read and forgotten, so that whoever speaks is not held up.
@@ -89,9 +97,21 @@ mod tests {
     async fn a_command_is_kept_with_its_result_and_its_bounded_words() {
         let script = "head -c 9000 /dev/zero | tr '\\0' x; echo on >&2; exit ";
         for (argv, result, is_good) in [
-            (vec!["sh", "-c", "exit 0"], "ended with exit status: 0", true),
-            (vec!["sh", "-c", "exit 3"], "ended with exit status: 3", false),
-            (vec!["/no/such/program"], "could not be run: No such file", false),
+            (
+                vec!["sh", "-c", "exit 0"],
+                "ended with exit status: 0",
+                true,
+            ),
+            (
+                vec!["sh", "-c", "exit 3"],
+                "ended with exit status: 3",
+                false,
+            ),
+            (
+                vec!["/no/such/program"],
+                "could not be run: No such file",
+                false,
+            ),
             (vec![], "could not be run: invalid", false),
         ] {
             let argv = argv.into_iter().map(str::to_owned).collect();
@@ -99,7 +119,9 @@ mod tests {
             assert!(run.entry.result.starts_with(result), "{run:?}");
             assert_eq!(run.is_good, is_good);
         }
-        let argv = ["sh", "-c", &format!("{script} 0")].map(str::to_owned).to_vec();
+        let argv = ["sh", "-c", &format!("{script} 0")]
+            .map(str::to_owned)
+            .to_vec();
         let run = cycle(DeviceId([1; 8]), argv).await;
         assert_eq!(run.entry.output.len(), 2_048 + "on\n".len());
         assert!(run.words().ends_with("xon"), "{}", run.words());

@@ -39,7 +39,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(roll: Roll, fleet: Fleet, (link, log, signer): (Link, Log, Signer), show: Show) -> Self {
+    pub(super) fn new(
+        roll: Roll,
+        fleet: Fleet,
+        (link, log, signer): (Link, Log, Signer),
+        show: Show,
+    ) -> Self {
         Self {
             roll,
             fleet,
@@ -93,7 +98,9 @@ impl Session {
     fn deadline(&self) -> Instant {
         let far = Duration::from_secs(86_400);
         let ms = self.roll.deadline().map_or(far, Duration::from_millis);
-        self.begun.checked_add(ms).unwrap_or_else(|| Instant::now() + far)
+        self.begun
+            .checked_add(ms)
+            .unwrap_or_else(|| Instant::now() + far)
     }
 
     fn take(&mut self, input: Input) -> Result<()> {
@@ -181,7 +188,8 @@ impl Session {
             LinkEvent::Connected => self.take(Input::Connected),
             LinkEvent::Disconnected { why, retry_in } => {
                 let s = retry_in.as_secs_f32();
-                self.show.note(&format!("not connected: {why}; trying again in {s:.0} s"))?;
+                self.show
+                    .note(&format!("not connected: {why}; trying again in {s:.0} s"))?;
                 self.take(Input::Disconnected)
             }
             LinkEvent::SubscriptionRefused(filters) => self.show.note(&format!(
@@ -200,7 +208,8 @@ impl Session {
         if self.roll.is_over() {
             return Ok(());
         }
-        self.show.note("what is under way is followed to its end; Ctrl-C again leaves it alone")
+        self.show
+            .note("what is under way is followed to its end; Ctrl-C again leaves it alone")
     }
 
     fn redraw(&mut self) -> Result<()> {

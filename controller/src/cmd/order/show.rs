@@ -136,6 +136,12 @@ pub(super) fn summary(roll: &Roll) -> String {
     let waiting = roll.pis().len() - in_flight - roll.endings().count();
     let open = [("under way", in_flight), ("not begun", waiting)];
     counts.extend(open.into_iter().filter(|(_, count)| *count > 0));
-    let counts = counts.into_iter().map(|(name, count)| format!("{count} {}", name.replace('_', " ")));
-    format!("{} of {}", counts.collect::<Vec<_>>().join(", "), roll.pis().len())
+    let counts = counts
+        .into_iter()
+        .map(|(name, count)| format!("{count} {}", name.replace('_', " ")));
+    format!(
+        "{} of {}",
+        counts.collect::<Vec<_>>().join(", "),
+        roll.pis().len()
+    )
 }

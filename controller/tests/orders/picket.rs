@@ -1,0 +1,139 @@
+//! The real `picket` with a key, an inventory and an audit log of its own, as child processes that end with the test.
+use std::{net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use ssh_key::{LineEnding, PrivateKey, PublicKey, private::Ed25519Keypair};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An operator: his key and his log.
+pub(crate) struct Operator {
+    folder: TempDir,
+    pub(crate) key: PublicKey,
+}
+
+/// What an order came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) lines: Vec<Value>,
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    /// The states that were told of that Pi.
+    pub(crate) fn states(&self, device: impl ToString) -> Vec<&str> {
+        let device = device.to_string();
+        let lines = self.lines.iter().filter(|line| line["device"] == device.as_str());
+        lines.filter_map(|line| line["state"].as_str()).collect()
+    }
+
+    /// The last line that tells of that Pi.
+    pub(crate) fn last(&self, device: impl ToString) -> &Value {
+        let device = device.to_string();
+        let mut lines = self.lines.iter().rev();
+        lines.find(|line| line["device"] == device.as_str()).unwrap()
+    }
+}
+
+impl Operator {
+    pub(crate) fn new(number: u8) -> Self {
+        let folder = TempDir::new().unwrap();
+        let pair = Ed25519Keypair::from_seed(&[number; 32]);
+        let private = PrivateKey::new(pair.into(), "anna@example").unwrap();
+        let path = folder.path().join("key");
+        private.write_openssh_file(&path, LineEnding::LF).unwrap();
+        Self {
+            folder,
+            key: private.public_key().clone(),
+        }
+    }
+
+    /// An inventory, in its file.
+    pub(crate) fn fleet(&self, text: &str) -> PathBuf {
+        let path = self.folder.path().join("fleet.toml");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Entries of the audit log.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("audit")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Starts an order; words are separated by spaces.
+    pub(crate) fn start(&self, broker: SocketAddr, words: &str) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_picket"))
+            .args(words.split_ascii_whitespace())
+            .args(["--broker", &format!("mqtt://{broker}"), "--json"])
+            .arg("--key")
+            .arg(self.path("key"))
+            .arg("--audit")
+            .arg(self.path("audit"))
+            .env_remove("PICKET_FLEET")
+            .env_remove("PICKET_ACTOR")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running {
+            child,
+            out,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Gives an order and waits for its end.
+    pub(crate) async fn order(&self, broker: SocketAddr, words: &str) -> Outcome {
+        self.start(broker, words).end().await
+    }
+}
+
+/// An order on its way.
+pub(crate) struct Running {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+    lines: Vec<Value>,
+}
+
+impl Running {
+    /// Waits for so many lines with that state.
+    pub(crate) async fn told(&mut self, state: &str, times: usize) {
+        while self.lines.iter().filter(|line| line["state"] == state).count() < times {
+            let line = timeout(PATIENCE, self.out.next_line()).await.unwrap().unwrap();
+            self.lines.push(serde_json::from_str(&line.expect("it goes on")).unwrap());
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    pub(crate) async fn end(mut self) -> Outcome {
+        while let Some(line) = timeout(PATIENCE, self.out.next_line()).await.unwrap().unwrap() {
+            self.lines.push(serde_json::from_str(&line).unwrap());
+        }
+        let output = timeout(PATIENCE, self.child.wait_with_output()).await.unwrap().unwrap();
+        Outcome {
+            code: output.status.code(),
+            lines: self.lines,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
