@@ -7,8 +7,8 @@ use std::{
 };
 
 use picket_proto::{
-    Action, BootId, Channel, Command, DeviceId, Nonce, OperationId, Ping, Pong, Presence, Privilege, Reason, Report,
-    SignedCommand, State, Topic,
+    Action, BootId, Channel, Command, DeviceId, Nonce, OperationId, Ping, Pong, Presence,
+    Privilege, Reason, Report, SignedCommand, State, Topic,
     frame::{decode, encode},
 };
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, LastWill, MqttOptions, Publish, QoS};
@@ -51,7 +51,12 @@ pub(crate) struct Fake {
 
 impl Fake {
     /// Starts it and waits until it listens.
-    pub(crate) async fn start(broker: SocketAddr, number: u8, key: PublicKey, story: Story) -> Self {
+    pub(crate) async fn start(
+        broker: SocketAddr,
+        number: u8,
+        key: PublicKey,
+        story: Story,
+    ) -> Self {
         let device = device(number);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let mut agent = Agent {
@@ -110,7 +115,11 @@ enum Fate {
 
 impl Agent {
     /// From a connection to its end, or to the end of the boot.
-    async fn life(&mut self, broker: SocketAddr, up: &mut Option<tokio::sync::oneshot::Sender<()>>) {
+    async fn life(
+        &mut self,
+        broker: SocketAddr,
+        up: &mut Option<tokio::sync::oneshot::Sender<()>>,
+    ) {
         self.connection += 1;
         self.nonce += 1;
         let (client, mut poll) = self.connect(broker);
@@ -145,10 +154,19 @@ impl Agent {
     }
 
     fn connect(&self, broker: SocketAddr) -> (AsyncClient, EventLoop) {
-        let mut options = MqttOptions::new(format!("fake-{}", self.device), broker.ip().to_string(), broker.port());
+        let mut options = MqttOptions::new(
+            format!("fake-{}", self.device),
+            broker.ip().to_string(),
+            broker.port(),
+        );
         let gone = encode(&self.presence(false));
         options
-            .set_last_will(LastWill::new(self.topic(Channel::Presence), gone, QoS::AtLeastOnce, true))
+            .set_last_will(LastWill::new(
+                self.topic(Channel::Presence),
+                gone,
+                QoS::AtLeastOnce,
+                true,
+            ))
             .set_keep_alive(Duration::from_secs(5));
         AsyncClient::new(options, 64)
     }
@@ -218,10 +236,17 @@ impl Agent {
 
     fn act(&mut self, client: &AsyncClient, operation: OperationId, action: Action) -> Fate {
         if let Action::Query { operation: wanted } = action {
-            let known = self.last.filter(|(known, _)| wanted.is_none_or(|wanted| wanted == *known));
+            let known = self
+                .last
+                .filter(|(known, _)| wanted.is_none_or(|wanted| wanted == *known));
             match known {
                 Some((known, state)) => self.report(client, known, state, None),
-                None => self.report(client, operation, State::Refused, Some(Reason::UnknownOperation)),
+                None => self.report(
+                    client,
+                    operation,
+                    State::Refused,
+                    Some(Reason::UnknownOperation),
+                ),
             }
             return Fate::Up;
         }
@@ -250,11 +275,19 @@ impl Agent {
 
     fn verify(&self, signed: &SignedCommand, privilege: Privilege) {
         let signature = SshSig::decode(&mut &signed.signature[..]).unwrap();
-        let verified = self.key.verify(privilege.namespace(), &signed.payload, &signature);
+        let verified = self
+            .key
+            .verify(privilege.namespace(), &signed.payload, &signature);
         verified.expect("the signature is one of the payload, for its privilege");
     }
 
-    fn report(&self, client: &AsyncClient, operation: OperationId, state: State, reason: Option<Reason>) {
+    fn report(
+        &self,
+        client: &AsyncClient,
+        operation: OperationId,
+        state: State,
+        reason: Option<Reason>,
+    ) {
         let report = Report {
             operation: Some(operation),
             state: Some(state),

@@ -1,6 +1,9 @@
 //! The real `picket` gives orders to agents that are not there, over a broker in this process: what it says, what it writes down,
 //! how it exits, and how often each machine went down.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 mod fake;
 mod picket;
 
@@ -13,7 +16,10 @@ async fn a_reboot_is_proven_by_another_boot_and_written_down() {
     let broker = broker::start().unwrap();
     let anna = Operator::new(1);
     let fake = Fake::start(broker, 1, anna.key.clone(), Story::Good).await;
-    let words = format!("reboot {} --reason kernel --op-id 000102030405060708090a0b0c0d0e0f", fake.device);
+    let words = format!(
+        "reboot {} --reason kernel --op-id 000102030405060708090a0b0c0d0e0f",
+        fake.device
+    );
     let outcome = anna.order(broker, &words).await;
     assert_eq!(outcome.code, Some(0), "{outcome:#?}");
     assert_eq!(
@@ -24,15 +30,32 @@ async fn a_reboot_is_proven_by_another_boot_and_written_down() {
     let last = outcome.last(fake.device);
     assert_eq!(last["boot_id"], "02020202-0202-0202-0202-020202020202");
     assert_eq!((&last["by"], &last["final"]), (&"pi".into(), &true.into()));
-    let entries: Vec<_> = anna.log().iter().map(|line| line["entry"].to_string()).collect();
+    let entries: Vec<_> = anna
+        .log()
+        .iter()
+        .map(|line| line["entry"].to_string())
+        .collect();
     let expect = [
-        "ordered", "signed", "transition", "transition", "transition", "settled", "ended",
+        "ordered",
+        "signed",
+        "transition",
+        "transition",
+        "transition",
+        "settled",
+        "ended",
     ];
     assert_eq!(entries, expect.map(|entry| format!("{entry:?}")));
     let ordered = &anna.log()[0];
-    assert_eq!((&ordered["actor"], &ordered["reason"]), (&"anna@example".into(), &"kernel".into()));
+    assert_eq!(
+        (&ordered["actor"], &ordered["reason"]),
+        (&"anna@example".into(), &"kernel".into())
+    );
     let again = anna.order(broker, &words).await;
-    assert_eq!((again.code, fake.reboots()), (Some(0), 1), "one id is one order: {again:#?}");
+    assert_eq!(
+        (again.code, fake.reboots()),
+        (Some(0), 1),
+        "one id is one order: {again:#?}"
+    );
 }
 
 #[tokio::test]
@@ -46,7 +69,9 @@ async fn each_way_of_failing_has_its_exit_code_and_words() {
         (4, Story::Silent, 13, "timed_out", "picket resume"),
     ] {
         let fake = Fake::start(broker, number, anna.key.clone(), story).await;
-        let outcome = anna.order(broker, &format!("reboot {} --timeout 4s", fake.device)).await;
+        let outcome = anna
+            .order(broker, &format!("reboot {} --timeout 4s", fake.device))
+            .await;
         assert_eq!(outcome.code, Some(code), "{story:?}: {outcome:#?}");
         let last = outcome.last(fake.device);
         assert_eq!(last["state"], state, "{story:?}: {outcome:#?}");
@@ -55,7 +80,9 @@ async fn each_way_of_failing_has_its_exit_code_and_words() {
         let is_disbelieved = outcome.states(fake.device).contains(&"disbelieved");
         assert_eq!(is_disbelieved, story == Story::Liar, "{outcome:#?}");
     }
-    let outcome = anna.order(broker, &format!("reboot {} --timeout 8s", device(99))).await;
+    let outcome = anna
+        .order(broker, &format!("reboot {} --timeout 8s", device(99)))
+        .await;
     assert_eq!(outcome.code, Some(13), "{outcome:#?}");
     assert_eq!(outcome.states(device(99)), ["waiting", "timed_out"]);
 }

@@ -31,7 +31,10 @@ impl Outcome {
     /// The states that were told of that Pi.
     pub(crate) fn states(&self, device: impl ToString) -> Vec<&str> {
         let device = device.to_string();
-        let lines = self.lines.iter().filter(|line| line["device"] == device.as_str());
+        let lines = self
+            .lines
+            .iter()
+            .filter(|line| line["device"] == device.as_str());
         lines.filter_map(|line| line["state"].as_str()).collect()
     }
 
@@ -39,7 +42,9 @@ impl Outcome {
     pub(crate) fn last(&self, device: impl ToString) -> &Value {
         let device = device.to_string();
         let mut lines = self.lines.iter().rev();
-        lines.find(|line| line["device"] == device.as_str()).unwrap()
+        lines
+            .find(|line| line["device"] == device.as_str())
+            .unwrap()
     }
 }
 
@@ -70,7 +75,9 @@ impl Operator {
     /// Entries of the audit log.
     pub(crate) fn log(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.path("audit")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Starts an order; words are separated by spaces.
@@ -114,9 +121,19 @@ pub(crate) struct Running {
 impl Running {
     /// Waits for so many lines with that state.
     pub(crate) async fn told(&mut self, state: &str, times: usize) {
-        while self.lines.iter().filter(|line| line["state"] == state).count() < times {
-            let line = timeout(PATIENCE, self.out.next_line()).await.unwrap().unwrap();
-            self.lines.push(serde_json::from_str(&line.expect("it goes on")).unwrap());
+        while self
+            .lines
+            .iter()
+            .filter(|line| line["state"] == state)
+            .count()
+            < times
+        {
+            let line = timeout(PATIENCE, self.out.next_line())
+                .await
+                .unwrap()
+                .unwrap();
+            self.lines
+                .push(serde_json::from_str(&line.expect("it goes on")).unwrap());
         }
     }
 
@@ -126,10 +143,17 @@ impl Running {
     }
 
     pub(crate) async fn end(mut self) -> Outcome {
-        while let Some(line) = timeout(PATIENCE, self.out.next_line()).await.unwrap().unwrap() {
+        while let Some(line) = timeout(PATIENCE, self.out.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+        {
             self.lines.push(serde_json::from_str(&line).unwrap());
         }
-        let output = timeout(PATIENCE, self.child.wait_with_output()).await.unwrap().unwrap();
+        let output = timeout(PATIENCE, self.child.wait_with_output())
+            .await
+            .unwrap()
+            .unwrap();
         Outcome {
             code: output.status.code(),
             lines: self.lines,

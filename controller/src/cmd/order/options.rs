@@ -58,16 +58,24 @@ pub struct Going {
     /// How long one Pi may take, as in 90s, 10m [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub timeout: Option<Duration>,
-    /// Wait for the end on every Pi (the default)
-    #[arg(long, overrides_with = "no_wait")]
-    pub wait: bool,
-    /// Wait only until each Pi has said whether it takes the command on; if it says nothing, until 10 s after the broker
-    /// confirmed to have the command
-    #[arg(long, overrides_with = "wait")]
-    pub no_wait: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     /// Print one JSON object a line; docs/OPERATE.md tells the fields
     #[arg(long)]
     pub json: bool,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "How it goes on")]
+struct Waiting {
+    /// Wait for the end on every Pi (the default)
+    #[arg(long, overrides_with = "no_wait")]
+    wait: bool,
+    /// Wait only until each Pi has said whether it takes the command on; if it says nothing, until 10 s after the broker
+    /// confirmed to have the command
+    #[arg(long, overrides_with = "wait")]
+    no_wait: bool,
 }
 
 impl Going {
@@ -100,7 +108,7 @@ impl Going {
                 OnFailure::Stop => AtFailure::Halt,
                 OnFailure::KeepGoing => AtFailure::GoOn,
             },
-            wait: match self.no_wait {
+            wait: match self.waiting.no_wait {
                 true => Wait::FirstWord,
                 false => Wait::End,
             },
