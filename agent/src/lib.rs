@@ -6,6 +6,7 @@
 mod bucket;
 pub mod clock;
 pub mod cmd;
+pub mod command;
 pub mod config;
 pub mod device_id;
 pub mod host;

@@ -1,0 +1,365 @@
+//! The machine: how operations go on. It gets orders that were verified and found fresh, what host, journal, shell and link say,
+//! and the time, and returns steps. It knows no signatures, no nonces, no bytes, and does nothing itself.
+//!
+//! `->` goes on within a boot, `=>` crosses one. A number is a deadline in s.
+//!
+//! ```text
+//!  reboot       order for another boot than this ----------------------------------------> Succeeded
+//!
+//!  reboot       order -> Accepted -> Preflight ---> Rebooting =============================> Succeeded
+//!                                       |  |  5        |  |    the next boot, when the order comes again
+//!                                       |  |           |  |
+//!                                       |  |           |  '- stayed up, 900, too many steps --> Failed
+//!                                       |  '- inhibited, and not forced ----------------------> Refused
+//!                                       '---- cancel --'----- until the host was told -------> Cancelled
+//!
+//!  configure    order -> Accepted ---- written, and done -------------------------------> Succeeded
+//!                         |  |  |        ^
+//!                         |  |  |        +------ written after all ---.
+//!                         |  |  '- the disk doesn't answer, 15 --> Unknown -- not written --> Refused
+//!                         |  '---- not written ----------------------------------------------> Refused
+//!                         '------- written, and not done, 15 --------------------------------> Failed
+//!
+//!  identify     order -> Accepted ---- blinks -------------------------------------------> Succeeded
+//!                           '--------- nothing to blink, 15 -------------------------------> Failed
+//!
+//!  cancel       order -> the other is given up, or was before ---------------------------> Succeeded
+//!               order -> it is too late, or nobody knows the other -----------------------> Refused
+//! ```
+use picket_proto::{BootId, OperationId, Reason, Report, State, command};
+
+use super::{
+    Action, LastOperation,
+    known::{Known, Operation},
+    order::Order,
+};
+use crate::{
+    config::Periods,
+    host::HostEvent,
+    journal::{MOST_OPERATIONS, Outcome, Record, Recorded},
+};
+
+mod cancel;
+mod configure;
+mod identify;
+mod reboot;
+mod recovery;
+
+use configure::Configure;
+use identify::Identify;
+use reboot::Reboot;
+
+/// An operation makes at most this many transitions in a boot.
+pub(super) const MOST_TRANSITIONS: u32 = 64;
+/// An operation lasts at most this many boots.
+pub(super) const MOST_BOOTS: u8 = 8;
+/// The journal, the shell and the host have this long to answer before an operation goes on without them. Each has a shorter
+/// deadline of its own.
+const PATIENCE_MS: u64 = 15_000;
+/// A detail, and a warning, has at most this many bytes; there are at most [`MOST_WARNINGS`].
+const MOST_WORDS: usize = 400;
+/// A report carries at most this many warnings.
+const MOST_WARNINGS: usize = 8;
+
+/// What can happen to operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Do it.
+    Ordered(Order),
+    /// A reboot was ordered in a boot that is over.
+    Proven(Order),
+    /// The link is up, or down.
+    Link(Link),
+    /// The broker has the report that says so, or will not have it.
+    Told(OperationId, State),
+    /// See [`Outcome`].
+    Journal(Outcome),
+    /// See [`HostEvent`].
+    Host(HostEvent),
+    /// What became of [`Action::Configure`].
+    Configured(Result<(), String>),
+    /// Time has passed.
+    Deadline,
+}
+
+/// Whether reports reach the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Up,
+    Down,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Tell this transition.
+    Tell(Report),
+    /// Have this done.
+    Do(Action),
+}
+
+/// All operations. At most one of those that act on the machine is under way.
+#[derive(Debug)]
+pub(super) struct Machine {
+    boot: BootId,
+    /// Of the configuration's file.
+    periods: Periods,
+    /// What the journal holds for certain.
+    record: Record,
+    known: Known,
+    link: Link,
+    reboot: Option<Reboot>,
+    configure: Option<Configure>,
+    identify: Option<Identify>,
+    steps: Vec<Step>,
+}
+
+/// The state that an operation comes into, and why.
+#[derive(Debug)]
+struct Turn {
+    state: State,
+    reason: Option<Reason>,
+    detail: Option<String>,
+}
+
+impl Machine {
+    /// The machine at a start, with what the journal holds.
+    pub(super) fn new(boot: BootId, periods: Periods, record: Option<Record>) -> Self {
+        let mut machine = Self {
+            boot,
+            periods,
+            record: Record::default(),
+            known: Known::default(),
+            link: Link::Down,
+            reboot: None,
+            configure: None,
+            identify: None,
+            steps: Vec::new(),
+        };
+        machine.recover(record.unwrap_or_default());
+        machine
+    }
+
+    /// Takes what happened at `now_ms` and returns what comes of it, in order.
+    pub(super) fn handle(&mut self, event: Event, now_ms: u64) -> Vec<Step> {
+        match event {
+            Event::Ordered(order) => self.ordered(order, now_ms),
+            Event::Proven(order) => self.proven(order, now_ms),
+            Event::Link(link) => self.link(link, now_ms),
+            Event::Told(operation, State::Rebooting) => self.told(operation, now_ms),
+            Event::Told(..) | Event::Deadline => {}
+            Event::Journal(outcome) => self.journal(outcome, now_ms),
+            Event::Host(HostEvent::Preflighted(found)) => self.preflighted(found, now_ms),
+            Event::Host(HostEvent::Rung(words)) => self.rung(words, now_ms),
+            Event::Host(HostEvent::Stayed(words)) => self.stayed(words, now_ms),
+            Event::Host(HostEvent::Identified(result)) => self.identified(result, now_ms),
+            // The process ends now; whether it was for good the next boot tells.
+            Event::Host(HostEvent::Down) => {}
+            Event::Configured(result) => self.configured(result, now_ms),
+        }
+        self.pass_time(now_ms);
+        std::mem::take(&mut self.steps)
+    }
+
+    /// When [`Event::Deadline`] is wanted; 0 when there is something to tell at once.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        let times = [
+            self.reboot.as_ref().map(|reboot| reboot.until_ms),
+            self.configure.as_ref().and_then(|one| one.until_ms),
+            self.identify.as_ref().and_then(|one| one.until_ms),
+            (!self.steps.is_empty()).then_some(0),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Whether that can be begun now.
+    pub(super) fn objection(&self, action: &command::Action) -> Option<(Reason, String)> {
+        use command::Action as Wanted;
+        match action {
+            Wanted::Unknown { id, .. } => Some((Reason::Unsupported, unsupported(*id))),
+            Wanted::Reboot { .. } => self.busy(self.acting()),
+            Wanted::Configure {
+                sample_every_ms,
+                window_ms,
+            } => match self.periods.with(*sample_every_ms, *window_ms) {
+                Err(error) => Some((Reason::OutOfRange, error)),
+                Ok(_) => self.busy(self.acting().or(self.recording())),
+            },
+            Wanted::Identify { .. } => self.busy(self.identify.as_ref().map(|one| one.operation)),
+            Wanted::Cancel { .. } | Wanted::Query { .. } => None,
+        }
+    }
+
+    pub(super) fn known(&self) -> &Known {
+        &self.known
+    }
+
+    pub(super) fn status(&self) -> Option<LastOperation> {
+        self.known.status()
+    }
+
+    /// Bytes of memory that operations hold.
+    pub(super) fn memory(&self) -> usize {
+        let recorded =
+            size_of::<Recorded>() * (self.record.operations.capacity() + MOST_OPERATIONS);
+        let foreign = self
+            .record
+            .unknown
+            .iter()
+            .map(|field| field.body.capacity());
+        self.known.memory() + recorded + foreign.sum::<usize>()
+    }
+
+    /// The operation that acts on the machine. One whose record the disk keeps waiting acts on nothing until that resolves.
+    fn acting(&self) -> Option<OperationId> {
+        let reboot = self.reboot.as_ref().map(|reboot| reboot.operation);
+        let configure = self.configure.as_ref().filter(|one| one.is_acting());
+        reboot.or(configure.map(|one| one.operation))
+    }
+
+    fn recording(&self) -> Option<OperationId> {
+        self.configure.as_ref().map(|one| one.operation)
+    }
+
+    fn busy(&self, with: Option<OperationId>) -> Option<(Reason, String)> {
+        let running = self.known.get(with?)?;
+        let name = command::action_name(running.action).unwrap_or("another");
+        let detail = format!(
+            "{name} {} is {}; wait until it has ended, or cancel it",
+            running.id, running.state
+        );
+        Some((Reason::Busy, detail))
+    }
+
+    fn ordered(&mut self, order: Order, now_ms: u64) {
+        use command::Action as Wanted;
+        let (operation, action) = (order.operation, order.action.clone());
+        if let Wanted::Cancel { operation: other } = action {
+            return self.cancel(order, other, now_ms);
+        }
+        self.take_on(order);
+        self.turn(operation, Turn::to(State::Accepted), now_ms);
+        match action {
+            Wanted::Reboot { force } => self.begin_reboot(operation, force, now_ms),
+            Wanted::Configure {
+                sample_every_ms,
+                window_ms,
+            } => self.begin_configure(operation, (sample_every_ms, window_ms), now_ms),
+            Wanted::Identify { seconds } => self.begin_identify(operation, seconds, now_ms),
+            Wanted::Cancel { .. } | Wanted::Query { .. } | Wanted::Unknown { .. } => {
+                let detail = unsupported(action.id());
+                self.turn(
+                    operation,
+                    Turn::refused(Reason::Unsupported, detail),
+                    now_ms,
+                );
+            }
+        }
+    }
+
+    fn link(&mut self, link: Link, now_ms: u64) {
+        self.link = link;
+        if link == Link::Down {
+            self.unheard(now_ms);
+        }
+    }
+
+    fn pass_time(&mut self, now_ms: u64) {
+        self.reboot_is_late(now_ms);
+        self.configure_is_late(now_ms);
+        self.identify_is_late(now_ms);
+    }
+
+    fn take_on(&mut self, order: Order) {
+        let slots = [
+            self.reboot.as_ref().map(|one| one.operation),
+            self.configure.as_ref().map(|one| one.operation),
+            self.identify.as_ref().map(|one| one.operation),
+        ];
+        let active: Vec<_> = slots.into_iter().flatten().collect();
+        self.known.push(Operation::ordered(order), &active);
+    }
+
+    /// Lets an operation come into a state, and tells it. What is final holds no place any more.
+    fn turn(&mut self, operation: OperationId, turn: Turn, now_ms: u64) {
+        let Some(known) = self.known.get_mut(operation) else {
+            return;
+        };
+        let turn = match known.transitions + 1 < MOST_TRANSITIONS || turn.state.is_final() {
+            true => turn,
+            false => Turn::failed(Reason::Cap, capped()),
+        };
+        known.transitions += 1;
+        known.state = turn.state;
+        known.reason = turn.reason;
+        known.detail = turn.detail.map(|detail| bounded(&detail));
+        known.since_ms = Some(now_ms);
+        let report = known.report(self.boot);
+        self.steps.push(Step::Tell(report));
+        if turn.state.is_final() {
+            self.release(operation);
+        }
+    }
+
+    fn release(&mut self, operation: OperationId) {
+        self.reboot.take_if(|one| one.operation == operation);
+        self.configure.take_if(|one| one.operation == operation);
+        if let Some(one) = &mut self.identify {
+            one.until_ms.take_if(|_| one.operation == operation);
+        }
+    }
+}
+
+impl Turn {
+    fn to(state: State) -> Self {
+        Self {
+            state,
+            reason: None,
+            detail: None,
+        }
+    }
+
+    fn failed(reason: Reason, detail: String) -> Self {
+        Self {
+            state: State::Failed,
+            reason: Some(reason),
+            detail: Some(detail),
+        }
+    }
+
+    fn refused(reason: Reason, detail: String) -> Self {
+        Self {
+            state: State::Refused,
+            ..Self::failed(reason, detail)
+        }
+    }
+
+    fn saying(mut self, detail: String) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+}
+
+fn unsupported(id: u16) -> String {
+    let name = command::action_name(id).unwrap_or("unnamed");
+    format!("action {id} ({name}) is not known to this picketd; update it")
+}
+
+fn capped() -> String {
+    format!(
+        "it took {MOST_TRANSITIONS} steps, the most that an operation may take; look at the Pi's log"
+    )
+}
+
+/// As much of the words as a report may carry.
+pub(super) fn bounded(words: &str) -> String {
+    match words.len() > MOST_WORDS {
+        true => {
+            let end = (0..=MOST_WORDS)
+                .rev()
+                .find(|&at| words.is_char_boundary(at));
+            format!("{}...", &words[..end.unwrap_or(0)])
+        }
+        false => words.to_owned(),
+    }
+}

@@ -1,0 +1,132 @@
+//! What a start does with what the journal says. The state directory is the tenant's, so the journal may say anything: what this
+//! agent never writes is told, and never guessed about.
+//!
+//! An operation that crosses boots gets rows of its own here, and the journal an entry with one more boot at each start.
+use picket_proto::{Reason, State, command};
+
+use super::{MOST_BOOTS, Machine, Operation, Step, bounded, configure::CONFIGURE};
+use crate::journal::{Record, Recorded};
+
+/// Which recorded states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    Succeeded,
+    Final,
+    Any,
+}
+
+/// Whether the machine was booted since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Boot {
+    Same,
+    Changed,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// It is over; an order that comes again is told so.
+    Remember,
+    /// A newer agent's, under way: it stays in the journal as it is, and nothing is done.
+    Leave,
+    /// It can't be: fail it, and say so.
+    Impossible,
+}
+
+/// The first row that fits counts. Those that are never recorded come first, what only a newer agent knows last.
+type Row = (&'static [u16], Stands, Then, Then);
+
+const ANY: &[u16] = &[];
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    // actions                                      stands             same boot         another boot
+    (&[1, 4, 5, 6], /* never recorded */            Stands::Any,       Then::Impossible, Then::Impossible),
+    (&[CONFIGURE],                                  Stands::Succeeded, Then::Remember,   Then::Remember),
+    (&[CONFIGURE],  /* only recorded as done */     Stands::Any,       Then::Impossible, Then::Impossible),
+    (ANY,                                           Stands::Final,     Then::Remember,   Then::Remember),
+    (ANY,                                           Stands::Any,       Then::Leave,      Then::Leave),
+];
+
+impl Machine {
+    /// Takes what the journal says as the truth, as far as it can be true.
+    pub(super) fn recover(&mut self, record: Record) {
+        let ours = self.boot;
+        self.record = record;
+        for at in 0..self.record.operations.len() {
+            let recorded = self.record.operations[at];
+            if self.known.get(recorded.operation).is_some() {
+                continue;
+            }
+            let boot = match recorded.boot == ours {
+                true => Boot::Same,
+                false => Boot::Changed,
+            };
+            let operation = remembered(&recorded, judge(&recorded, boot));
+            if operation.reason != recorded.reason {
+                self.record.operations[at].state = operation.state;
+                self.record.operations[at].reason = operation.reason;
+                self.steps.push(Step::Tell(operation.report(ours)));
+            }
+            self.known.push(operation, &[]);
+        }
+    }
+}
+
+fn judge(recorded: &Recorded, boot: Boot) -> Then {
+    let stands = |stands| match stands {
+        Stands::Succeeded => recorded.state == State::Succeeded,
+        Stands::Final => recorded.state.is_final(),
+        Stands::Any => true,
+    };
+    let fits = |row: &&Row| (row.0.is_empty() || row.0.contains(&recorded.action)) && stands(row.1);
+    let row = TABLE.iter().find(fits);
+    match (row, boot) {
+        (Some((_, _, same, _)), Boot::Same) => *same,
+        (Some((_, _, _, changed)), Boot::Changed) => *changed,
+        (None, _) => Then::Impossible,
+    }
+}
+
+fn remembered(recorded: &Recorded, then: Then) -> Operation {
+    let (state, reason, detail) = match then {
+        Then::Impossible => (
+            State::Failed,
+            Some(Reason::JournalCorrupt),
+            Some(impossible(recorded)),
+        ),
+        Then::Leave if recorded.boots > MOST_BOOTS => {
+            let detail = format!(
+                "it lasted {} boots, and may last {MOST_BOOTS}",
+                recorded.boots
+            );
+            (State::Failed, Some(Reason::Cap), Some(detail))
+        }
+        Then::Leave => {
+            let detail =
+                "a newer picketd began it, and this one can't go on with it; update picketd";
+            (recorded.state, recorded.reason, Some(detail.to_owned()))
+        }
+        Then::Remember => (recorded.state, recorded.reason, None),
+    };
+    Operation {
+        id: recorded.operation,
+        action: recorded.action,
+        fingerprint: recorded.fingerprint,
+        actor: None,
+        state,
+        reason,
+        detail: detail.map(|words| bounded(&words)),
+        warnings: Vec::new(),
+        since_ms: None,
+        transitions: 0,
+    }
+}
+
+fn impossible(recorded: &Recorded) -> String {
+    let name = command::action_name(recorded.action).unwrap_or("unnamed");
+    format!(
+        "the journal says that {name} (action {}) is {}, which picketd never records; somebody else wrote it: order it again under another id",
+        recorded.action, recorded.state
+    )
+}

@@ -1,0 +1,141 @@
+//! Reports until the broker has them: what is not confirmed is offered again after each connect. Knows no operation's rules.
+use std::collections::VecDeque;
+
+use picket_proto::{Channel, OperationId, Report, State, frame};
+
+use super::Action;
+use crate::telemetry::DeliveryId;
+
+/// At most this many reports wait.
+pub(super) const MOST: usize = 64;
+/// When a report that the link did not take is offered again.
+const RETRY_MS: u64 = 1_000;
+/// What tells the outbox's deliveries from telemetry's.
+const OURS: u64 = 1 << 63;
+
+/// What a report said, once the broker has it.
+pub(super) type Told = (Option<OperationId>, Option<State>);
+
+/// The reports that wait for their PUBACK.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    connected: bool,
+    waiting: VecDeque<Waiting>,
+    retry_ms: Option<u64>,
+    deliveries: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    told: Told,
+    payload: Vec<u8>,
+    /// The publish that is under way.
+    delivery: Option<DeliveryId>,
+}
+
+impl Outbox {
+    /// Takes a report and offers it, if there is a connection. When too many wait, the oldest that isn't final gives way, for the
+    /// final one tells how it went.
+    pub(super) fn push(&mut self, report: &Report) -> Vec<Action> {
+        self.waiting.push_back(Waiting {
+            told: (report.operation, report.state),
+            payload: frame::encode(report),
+            delivery: None,
+        });
+        if self.waiting.len() > MOST {
+            let is_final = |waiting: &Waiting| waiting.told.1.is_some_and(State::is_final);
+            let at = self.waiting.iter().position(|waiting| !is_final(waiting));
+            self.waiting.remove(at.unwrap_or(0));
+        }
+        self.offer()
+    }
+
+    /// A message that is of no use later: it goes out now or never.
+    pub(super) fn once(&mut self, channel: Channel, payload: Vec<u8>) -> Option<Action> {
+        let delivery = delivery(&mut self.deliveries);
+        self.connected.then_some(Action::Publish {
+            delivery,
+            channel,
+            payload,
+        })
+    }
+
+    pub(super) fn connected(&mut self) -> Vec<Action> {
+        self.disconnected();
+        self.connected = true;
+        self.offer()
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        self.connected = false;
+        self.retry_ms = None;
+        for waiting in &mut self.waiting {
+            waiting.delivery = None;
+        }
+    }
+
+    /// What the broker has now; `None` when the delivery is none of a report that waits.
+    pub(super) fn delivered(&mut self, delivery: DeliveryId) -> Option<Told> {
+        let at = self.position(delivery)?;
+        self.waiting.remove(at).map(|waiting| waiting.told)
+    }
+
+    /// The link did not take it. What it would have told; it is offered again.
+    pub(super) fn refused(&mut self, delivery: DeliveryId, now_ms: u64) -> Option<Told> {
+        let at = self.position(delivery)?;
+        self.waiting[at].delivery = None;
+        self.retry_ms = Some(now_ms.saturating_add(RETRY_MS));
+        Some(self.waiting[at].told)
+    }
+
+    /// When [`Outbox::pass_time`] is wanted.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.retry_ms
+    }
+
+    pub(super) fn pass_time(&mut self, now_ms: u64) -> Vec<Action> {
+        if self.retry_ms.is_none_or(|at| at > now_ms) {
+            return Vec::new();
+        }
+        self.retry_ms = None;
+        self.offer()
+    }
+
+    /// Bytes that the reports take.
+    pub(super) fn memory(&self) -> usize {
+        let payloads = self
+            .waiting
+            .iter()
+            .map(|waiting| waiting.payload.capacity());
+        self.waiting.capacity() * size_of::<Waiting>() + payloads.sum::<usize>()
+    }
+
+    fn position(&self, delivery: DeliveryId) -> Option<usize> {
+        let mut waiting = self.waiting.iter();
+        waiting.position(|waiting| waiting.delivery == Some(delivery))
+    }
+
+    /// Offers what is not under way, oldest first; nothing while the link takes nothing.
+    fn offer(&mut self) -> Vec<Action> {
+        if !self.connected || self.retry_ms.is_some() {
+            return Vec::new();
+        }
+        let Self {
+            waiting,
+            deliveries,
+            ..
+        } = self;
+        let idle = waiting.iter_mut().filter(|one| one.delivery.is_none());
+        idle.map(|one| Action::Publish {
+            delivery: *one.delivery.insert(delivery(deliveries)),
+            channel: Channel::Report,
+            payload: one.payload.clone(),
+        })
+        .collect()
+    }
+}
+
+fn delivery(last: &mut u64) -> DeliveryId {
+    *last += 1;
+    DeliveryId(OURS | *last)
+}
