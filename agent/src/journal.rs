@@ -1,9 +1,25 @@
 //! What must survive any crash and any boot: the periods that an operator set, and the operations that were recorded. Two
 //! blocks in one file of the state directory, written in turn by one thread, which alone may wait for the disk. It doesn't
 //! know what an operation is.
+mod fields;
+mod file;
+mod format;
 mod record;
+mod writer;
+
+use std::path::Path;
+
+use picket_proto::DeviceId;
 
 pub use record::{MOST_OPERATIONS, Record, Recorded};
+pub use writer::{Busy, Journal, Opened};
+
+/// Opens the journal of that device in that directory, or makes one; waits for the disk 5 s at most.
+#[must_use]
+pub fn open(directory: &Path, device: DeviceId) -> Opened {
+    let disk = file::JournalFile::new(directory, device);
+    writer::open(disk, &directory.display().to_string(), writer::DEADLINE)
+}
 
 /// What became of a write, or of an opening that took too long.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cmd;
 pub mod command;
 pub mod config;
+pub mod crc32;
 pub mod device_id;
 pub mod host;
 pub mod inventory;

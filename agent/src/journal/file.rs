@@ -1,0 +1,276 @@
+//! The journal's file in the state directory: opened, made, set aside, and overwritten in place. Everything here may wait for the
+//! disk for ever, so only the writer's thread calls it. What the bytes mean is in `format`.
+//!
+//! The file is made whole under another name before it gets its own, and all of it is really written: from then on a write needs no
+//! more room, so it works on a full export. (Not where every write goes to a new place, as on btrfs and ZFS.)
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use picket_proto::DeviceId;
+use rustix::{fs::OFlags, io::Errno};
+
+use super::{
+    Problem, Record,
+    format::{self, BLOCK, Held, SIZE, Unreadable},
+    writer::{Disk, Found},
+};
+
+/// So many journals are kept aside at most, of each kind.
+const MOST_KEPT: usize = 16;
+
+/// A journal on a disk.
+#[derive(Debug)]
+pub(super) struct JournalFile {
+    directory: PathBuf,
+    device: DeviceId,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// What the file holds.
+    blocks: Vec<u8>,
+    /// The generation that counts.
+    generation: u64,
+}
+
+impl JournalFile {
+    /// The journal of that device in that directory. Nothing is touched yet.
+    pub(super) fn new(directory: &Path, device: DeviceId) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            device,
+            open: None,
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.join("journal")
+    }
+
+    fn unusable(&self, error: &io::Error) -> Problem {
+        let error = match self.directory.is_dir() {
+            true => error.to_string(),
+            false => {
+                format!("{error}: the state directory is not there; make it, or set state_dir")
+            }
+        };
+        Problem::Unusable {
+            path: self.path().display().to_string(),
+            error,
+        }
+    }
+
+    fn use_file(&mut self, file: File, bytes: Vec<u8>, held: Held) -> Found {
+        if held.torn {
+            tracing::info!("a write of the journal was cut short; the record before it counts");
+        }
+        self.open = Some(Open {
+            file,
+            blocks: bytes,
+            generation: held.generation,
+        });
+        Found {
+            record: Some(held.record),
+            problem: None,
+        }
+    }
+
+    /// A new journal; `problem` is what happened to the one before.
+    fn make(&mut self, problem: Option<Problem>) -> Found {
+        match self.try_make() {
+            Ok(open) => {
+                self.open = Some(open);
+                Found {
+                    record: None,
+                    problem,
+                }
+            }
+            Err(error) => {
+                let unusable = self.unusable(&error);
+                if let Some(problem) = problem {
+                    tracing::error!("{problem}");
+                }
+                Found::problem(unusable)
+            }
+        }
+    }
+
+    fn try_make(&self) -> io::Result<Open> {
+        let blocks = blank(self.device);
+        let temporary = self.directory.join("journal.new");
+        // What a crash left of an attempt before.
+        let _ = fs::remove_file(&temporary);
+        let made = make_file(&temporary, &blocks)
+            .and_then(|file| fs::rename(&temporary, self.path()).map(|()| file));
+        let file = made.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+        sync_directory(&self.directory)?;
+        Ok(Open {
+            file,
+            blocks,
+            generation: 1,
+        })
+    }
+
+    /// Gives a journal that can't be used another name, so that nothing of it is lost.
+    fn set_aside(&mut self, unreadable: &Unreadable) -> Found {
+        let kind = match unreadable {
+            Unreadable::Corrupt(_) => "corrupt",
+            Unreadable::Foreign(_) => "foreign",
+        };
+        let (path, why) = (self.path(), unreadable.to_string());
+        let shown = path.display().to_string();
+        match keep(&self.directory, &path, kind) {
+            Ok(kept) => self.make(Some(Problem::KeptAside {
+                path: shown,
+                why,
+                kept: kept.display().to_string(),
+            })),
+            Err(error) => Found::problem(Problem::Stuck {
+                path: shown,
+                why,
+                error: error.to_string(),
+            }),
+        }
+    }
+
+    fn not_read(&mut self, error: &io::Error) -> Found {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOENT) if self.directory.is_dir() => self.make(None),
+            Some(Errno::ROFS | Errno::ACCESS | Errno::PERM) => self.read_only(error),
+            // A symlink, a directory, a socket.
+            Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => self.set_aside(&not_regular()),
+            _ => Found::problem(self.unusable(error)),
+        }
+    }
+
+    /// A journal that can be read and not written: what it holds counts.
+    fn read_only(&self, error: &io::Error) -> Found {
+        let held = open(&self.path(), OpenOptions::new().read(true))
+            .and_then(|file| read(&file))
+            .ok()
+            .and_then(|bytes| format::read(&bytes.ok()?, self.device).ok());
+        Found {
+            record: held.map(|held| held.record),
+            problem: Some(self.unusable(error)),
+        }
+    }
+}
+
+impl Disk for JournalFile {
+    fn open(&mut self) -> Found {
+        self.open = None;
+        let opened = open(&self.path(), OpenOptions::new().read(true).write(true));
+        let (file, bytes) = match opened.and_then(|file| read(&file).map(|bytes| (file, bytes))) {
+            Ok(read) => read,
+            Err(error) => return self.not_read(&error),
+        };
+        let found = bytes.and_then(|bytes| Ok((format::read(&bytes, self.device)?, bytes)));
+        match found {
+            Ok((held, bytes)) => self.use_file(file, bytes, held),
+            Err(unreadable) => self.set_aside(&unreadable),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    fn write(&mut self, record: &Record) -> Result<(), String> {
+        let open = self.open.as_mut().expect("the writer opens it before");
+        let generation = open.generation + 1;
+        let block = format::write(record, generation, self.device)?;
+        let at = place(generation);
+        let Err(error) = overwrite(&open.file, &block, at) else {
+            open.blocks[at..at + BLOCK].copy_from_slice(&block);
+            open.generation = generation;
+            return Ok(());
+        };
+        // What is on the disk now isn't known, and must not count after a restart: the block gets back what it held.
+        let before = &open.blocks[at..at + BLOCK];
+        let restored = overwrite(&open.file, before, at);
+        if restored.is_err() {
+            self.open = None;
+        }
+        let path = self.path();
+        Err(format!(
+            "can't write the journal {}: {error}",
+            path.display()
+        ))
+    }
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    options
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
+        .open(path)
+}
+
+/// Everything in the file; of one that is too long, one byte more than it may have.
+fn read(file: &File) -> io::Result<Result<Vec<u8>, Unreadable>> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(Err(not_regular()));
+    }
+    let size = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; size.min(SIZE + 1)];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(Ok(bytes))
+}
+
+fn not_regular() -> Unreadable {
+    Unreadable::Corrupt("is no regular file".to_owned())
+}
+
+fn make_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let file = open(path, &mut options)?;
+    file.write_all_at(bytes, 0)?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+fn overwrite(file: &File, block: &[u8], at: usize) -> io::Result<()> {
+    file.write_all_at(block, at as u64)?;
+    file.sync_data()
+}
+
+/// Renames the journal to the first free name.
+fn keep(directory: &Path, path: &Path, kind: &str) -> io::Result<PathBuf> {
+    let kept = (1..=MOST_KEPT)
+        .map(|number| directory.join(format!("journal.{kind}-{number}")))
+        .find(|name| fs::symlink_metadata(name).is_err());
+    let kept = kept.ok_or_else(|| {
+        io::Error::other(format!(
+            "there are {MOST_KEPT} files journal.{kind}-N already"
+        ))
+    })?;
+    fs::rename(path, &kept)?;
+    sync_directory(directory)?;
+    Ok(kept)
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// A journal of the generations 0 and 1 that holds nothing: zeros alone are no journal, since a crash can leave them.
+fn blank(device: DeviceId) -> Vec<u8> {
+    let block = |generation| {
+        format::write(&Record::default(), generation, device).expect("an empty record fits")
+    };
+    [block(0), block(1)].concat()
+}
+
+fn place(generation: u64) -> usize {
+    if generation % 2 == 0 { 0 } else { BLOCK }
+}
+
+#[cfg(test)]
+mod tests;
