@@ -1,7 +1,10 @@
 //! What to do when a Pi does not answer or does not do it, in words.
 use picket_proto::{Action as Wish, OperationId, Reason, State};
 
-use super::{pi::Pi, turn::Turn};
+use super::{
+    pi::{Phase, Pi},
+    turn::Turn,
+};
 
 /// The Pi doesn't answer pings.
 pub(super) fn unanswered(pi: &Pi) -> String {
@@ -44,6 +47,9 @@ pub(super) fn timed_out(pi: &Pi, turn: &Turn) -> String {
             "it went down and did not come back: cut its power (power_cycle in fleet.toml does it), then look at its boot \
              server; {again}"
         ),
+        _ if matches!(pi.phase, Phase::Signing { .. }) => {
+            format!("its command was not signed in time: does the key wait for a touch? {again}")
+        }
         _ if pi.seen.latest.is_some() => {
             format!(
                 "it took the command on and has not ended it: `picket query {}` asks how it stands; {again}",

@@ -86,10 +86,10 @@ fn refusal(order: &Order, seen: &Seen, reason: Option<Reason>) -> Verdict {
     match reason {
         // Somebody else's copy, or one that was not looked at.
         Some(Reason::Retained | Reason::RateLimited) => Verdict::Noise,
-        // Once it was taken on, a message that can't be verified is not ours.
-        Some(reason) if seen.latest.is_some() && is_about_the_message(reason) => Verdict::Noise,
         Some(Reason::StaleNonce | Reason::Expired) => Verdict::SignAgain,
         Some(Reason::WrongBoot) if !is_reboot => Verdict::SignAgain,
+        // Once it was taken on, a message that can't be verified is not ours.
+        Some(reason) if seen.latest.is_some() && is_about_the_message(reason) => Verdict::Noise,
         _ => Verdict::Over(Ending::Refused, State::Refused),
     }
 }

@@ -20,6 +20,7 @@
 //! Invariant: all commands of a reboot that are signed for a Pi name the same boot, the first one seen. A Pi in another boot
 //! answers that it succeeded, and never acts; so however often a command is offered, it reboots once.
 mod advice;
+mod input;
 mod judge;
 mod news;
 mod order;
@@ -27,10 +28,11 @@ mod pi;
 mod roll;
 mod turn;
 
+pub use input::Input;
 pub use news::{News, Word};
 pub use order::{Aim, AtFailure, Before, Ending, Order, Pace, Power, Signing, Wait};
 pub use pi::{Phase, Pi};
-pub use roll::{Input, Roll};
+pub use roll::Roll;
 pub use turn::Action;
 
 /// A command may be accepted this long after the pong that it answers, in ms: time enough to touch a key.

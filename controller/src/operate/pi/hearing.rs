@@ -1,0 +1,105 @@
+//! What a Pi says: its reports are judged, its presence and status kept.
+use picket_proto::{Presence, Report, State, Status};
+
+use super::{LEAST_MS, Phase, Pi};
+use crate::operate::{
+    MAX_SIGNATURES, advice,
+    judge::{Verdict, judge},
+    news::{News, Word},
+    order::{Ending, Wait},
+    turn::Turn,
+};
+
+/// What a Pi may say before its further progress is no longer told.
+const MAX_TOLD: u32 = 256;
+
+impl Pi {
+    pub(in crate::operate) fn report(&mut self, turn: &mut Turn, report: &Report) {
+        if !self.is_in_flight() {
+            return;
+        }
+        self.heard_ms = Some(turn.now_ms);
+        match judge(turn.order, &self.seen, report) {
+            Verdict::Nothing => {}
+            Verdict::Progress(latest) => {
+                self.seen.latest = Some(latest);
+                self.since_ms = turn.now_ms;
+                let news = News::of(self.device, Word::Pi(latest.state), report);
+                if turn.pace.wait == Wait::FirstWord {
+                    return self.end(turn, Ending::Accepted, news);
+                }
+                self.tell(turn, news);
+            }
+            Verdict::Over(ending, state) => {
+                let mut news = News::of(self.device, Word::Pi(state), report);
+                if news.detail.is_none() || ending == Ending::Refused {
+                    news.detail = advice::refused(report.reason, news.detail);
+                }
+                self.end(turn, ending, news);
+            }
+            Verdict::Answer(operation, state) => {
+                if self.is_offered {
+                    let mut news = News::of(self.device, Word::Pi(state), report);
+                    news.about = Some(operation);
+                    self.end(turn, Ending::Succeeded, news);
+                }
+            }
+            Verdict::SignAgain => self.again(turn, report),
+            Verdict::Noise => {
+                let news = News::of(self.device, Word::Note, report);
+                self.tell(turn, news);
+            }
+            Verdict::Disbelieved(why) => {
+                if !std::mem::replace(&mut self.is_disbelieved, true) {
+                    let news = News::of(self.device, Word::Disbelieved, report).because(why);
+                    turn.tell(news);
+                }
+            }
+        }
+    }
+
+    /// Its nonce was used up, by another operator or by a restart.
+    fn again(&mut self, turn: &mut Turn, report: &Report) {
+        if !matches!(self.phase, Phase::Offered { .. }) {
+            return;
+        }
+        let news = News::of(self.device, Word::Note, report);
+        if self.signatures >= MAX_SIGNATURES {
+            let words = format!("{MAX_SIGNATURES} commands were signed, and none was fresh enough");
+            let news = News::of(self.device, Word::Pi(State::Refused), report);
+            return self.end(turn, Ending::Refused, news.because(words));
+        }
+        self.tell(turn, news);
+        // A restarted agent knows nothing of it and counts from 1 again.
+        self.seen.latest = None;
+        // The first time at once, then more and more slowly.
+        let delay_ms = match self.signatures {
+            1 => 0,
+            many => LEAST_MS << many.min(5),
+        };
+        self.ask(turn, delay_ms);
+    }
+
+    pub(in crate::operate) fn presence(&mut self, turn: &mut Turn, presence: Presence) {
+        let is_older = self.presence.is_some_and(|known| {
+            known.boot == presence.boot && presence.connection < known.connection
+        });
+        if is_older || self.presence.replace(presence) == Some(presence) {
+            return;
+        }
+        if presence.online {
+            self.hurry(turn);
+        }
+    }
+
+    pub(in crate::operate) fn status(&mut self, status: Status) {
+        self.features = status.features;
+    }
+
+    fn tell(&mut self, turn: &mut Turn, news: News) {
+        self.told = self.told.saturating_add(1);
+        if self.told <= MAX_TOLD {
+            turn.tell(news);
+        }
+    }
+}
