@@ -57,13 +57,8 @@ fn a_pi_that_is_offline_is_waited_for_and_asked_as_soon_as_it_comes() {
     assert_eq!(times, expect);
     rig.present(1, 5, true);
     assert_eq!(rig.pings.last(), Some(&(60_000, device(1))));
-    rig.present(1, 4, false);
     rig.offer(1);
-    assert_eq!(
-        rig.offers,
-        [(60_000, device(1))],
-        "the will of an older connection is ignored"
-    );
+    assert_eq!(rig.offers, [(60_000, device(1))]);
     rig.pass(540_000);
     assert_eq!(rig.words(1).last(), Some(&Word::TimedOut));
     assert!(
@@ -71,6 +66,16 @@ fn a_pi_that_is_offline_is_waited_for_and_asked_as_soon_as_it_comes() {
         "{:?}",
         rig.details(1)
     );
+}
+
+#[test]
+fn the_will_of_an_older_connection_is_ignored() {
+    let mut rig = Rig::new(reboot(), PACE, &aims(1));
+    rig.present(1, 5, true);
+    rig.present(1, 4, false);
+    rig.pass(10_000);
+    let words = rig.details(1)[0];
+    assert!(words.contains("it is connected"), "{words}");
 }
 
 #[test]
@@ -163,19 +168,20 @@ fn an_old_pong_does_not_bring_the_old_nonce_back() {
         boot: boot(1),
         boottime_ms: 0,
     };
-    let message = |retained| Input::Message {
+    let message = |token, retained| Input::Message {
         topic: Topic {
             channel: Channel::Pong,
             device: device(1),
         },
-        payload: encode(&pong),
+        payload: encode(&Pong { token, ..pong }),
         retained,
     };
-    rig.take(message(false));
-    assert_eq!(rig.commands.len(), 1);
-    rig.tokens.insert(device(1), old);
-    rig.take(message(true));
-    assert_eq!(rig.commands.len(), 1);
+    rig.take(message(old, false));
+    let new = rig.tokens[&device(1)];
+    rig.take(message(new, true));
+    assert_eq!(rig.commands.len(), 1, "nor does one that the broker kept");
+    rig.take(message(new, false));
+    assert_eq!(rig.commands.len(), 2);
 }
 
 #[test]
