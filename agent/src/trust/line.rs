@@ -166,3 +166,90 @@ fn is_kind(word: &str) -> bool {
 fn first_word(text: &str) -> &str {
     text.split(BLANK).next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use picket_test_keys::{TOUCHED, TestKey};
+
+    use super::*;
+
+    #[test]
+    fn a_line_says_who_may_do_what_with_which_key() {
+        let key = TestKey::new(1).public();
+        let token = TestKey::of_token(1, TOUCHED).public();
+        let print = |key: &str| {
+            let key = PublicKey::from_openssh(key).unwrap();
+            key.fingerprint(HashAlg::Sha256).to_string()
+        };
+        let all = "picket-operate@1 picket-configure@1 picket-reinstall@1";
+        for (line, shown) in [
+            (
+                format!("alice {key}"),
+                format!("line 7: alice, {all}, {}", print(&key)),
+            ),
+            (
+                format!("\"alice smith,bob\" {token} her token\r"),
+                format!("line 7: alice smith,bob, {all}, {}", print(&token)),
+            ),
+            (
+                format!(
+                    r#"alice namespaces="*,!*-reinstall@*",valid-after="20260101Z",valid-before="202702030405Z" {key}"#
+                ),
+                format!(
+                    "line 7: alice, picket-operate@1 picket-configure@1, {}, from 2026-01-01 00:00:00 UTC, until 2027-02-03 04:05:00 UTC",
+                    print(&key)
+                ),
+            ),
+            (
+                format!(r#"alice namespaces="git" {key}"#),
+                format!("line 7: alice, nothing of picketd's, {}", print(&key)),
+            ),
+        ] {
+            let signer = Signer::parse(7, &line).unwrap().unwrap();
+            assert_eq!(signer.to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_line_of_blanks_or_a_comment_is_nothing() {
+        for line in ["", "  ", "\t\r", "#", "  # alice"] {
+            assert_eq!(Signer::parse(1, line), Ok(None), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_line_says_what_is_wrong_with_it() {
+        let key = TestKey::new(1).public();
+        let kind = |kind: &str| LineFlaw::KeyKind(kind.to_owned());
+        for (line, flaw) in [
+            ("alice", LineFlaw::NoKey),
+            ("\"alice\"", LineFlaw::NoKey),
+            ("alice namespaces=\"a\"", LineFlaw::NoKey),
+            ("\"alice KEY", LineFlaw::Quote),
+            ("alice namespaces=\"a KEY", LineFlaw::Quote),
+            ("alice KEY\u{feff}", LineFlaw::Unseen),
+            ("\u{feff}alice KEY", LineFlaw::Unseen),
+            ("al\u{fffd}ce KEY", LineFlaw::Unseen),
+            ("alice\0 KEY", LineFlaw::Unseen),
+            ("alice ssh-ed25519", LineFlaw::Key),
+            ("alice ssh-ed25519 AAAA", LineFlaw::Key),
+            ("alice ssh-ed25519 KEY", LineFlaw::Key),
+            ("alice namespaces=\"a\" AAAA", LineFlaw::Key),
+            ("alice ssh-rsa AAAA", kind("ssh-rsa")),
+            (
+                "alice ecdsa-sha2-nistp256 AAAA",
+                kind("ecdsa-sha2-nistp256"),
+            ),
+            (
+                "alice ssh-ed25519-cert-v01@openssh.com AAAA",
+                LineFlaw::Certificate,
+            ),
+            ("alice cert-authority KEY", LineFlaw::CertAuthority),
+            ("alice bob KEY", LineFlaw::Option("bob".to_owned())),
+            ("alice, bob KEY", LineFlaw::Option("bob".to_owned())),
+        ] {
+            let line = line.replace("KEY", &key);
+            assert_eq!(Signer::parse(1, &line), Err(flaw), "{line:?}");
+        }
+    }
+}

@@ -97,3 +97,89 @@ fn warnings(path: &Path, mode: u32, signers: &AllowedSigners) -> Vec<String> {
     }
     warnings
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+
+    use picket_test_keys::TestKey;
+
+    use super::*;
+    use crate::trust::LineFlaw;
+
+    #[test]
+    fn a_file_is_read_with_its_wrong_lines_told() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("allowed_signers");
+        let good = TestKey::new(1).line("alice");
+        let text = [
+            good.as_bytes(),
+            b"caf\xe9 nonsense\n\n",
+            good.as_bytes(),
+            b"bob\n",
+        ]
+        .concat();
+        let loaded = write(&path, &text, 0o644);
+        let lines: Vec<_> = loaded.signers.iter().map(|signer| signer.line()).collect();
+        assert_eq!(lines, [1, 4]);
+        let problems: Vec<_> = loaded
+            .problems
+            .iter()
+            .map(|problem| (problem.line, &problem.flaw))
+            .collect();
+        assert_eq!(problems, [(2, &LineFlaw::Unseen), (5, &LineFlaw::NoKey)]);
+        assert_eq!(loaded.warnings, [""; 0]);
+        let told = loaded.problems[1].to_string();
+        assert!(
+            told.starts_with("line 5: there is no key; write "),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_others_write_or_that_names_nobody_is_warned_of() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("allowed_signers");
+        let line = TestKey::new(1).line("alice");
+        for (text, mode, warnings) in [
+            (line.as_str(), 0o600, &[][..]),
+            (&line, 0o644, &[]),
+            (&line, 0o664, &["chmod go-w"]),
+            (&line, 0o646, &["chmod go-w"]),
+            ("", 0o644, &["names nobody"]),
+            ("# later\n", 0o666, &["chmod go-w", "names nobody"]),
+        ] {
+            let found = write(&path, text.as_bytes(), mode).warnings;
+            assert_eq!(found.len(), warnings.len(), "{mode:o}: {found:?}");
+            for (found, word) in found.iter().zip(warnings) {
+                assert!(found.contains(word), "{mode:o}: {found}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_of_bounded_size_is_refused_at_once() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), rustix::fs::Mode::RUSR).unwrap();
+        let most = usize::try_from(MAX_BYTES).unwrap();
+        fs::write(path("most"), vec![b'\n'; most]).unwrap();
+        fs::write(path("more"), vec![b'\n'; most + 1]).unwrap();
+        assert!(load(&path("most")).is_ok());
+        for (name, word) in [
+            ("missing", "see that it is there"),
+            (".", "no regular file"),
+            ("pipe", "no regular file"),
+            ("more", "longer than 256 KiB"),
+        ] {
+            let told = load(&path(name)).unwrap_err().to_string();
+            assert!(told.contains(word), "{name}: {told}");
+        }
+    }
+
+    fn write(path: &Path, text: &[u8], mode: u32) -> Loaded {
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        load(path).unwrap()
+    }
+}

@@ -44,8 +44,11 @@ impl Options {
         }
     }
 
-    /// Takes one option from the front of `text`, and returns what follows.
+    /// Takes one option from the front of `text`, and returns what follows. OpenSSH lets one be empty, but not the last.
     fn take<'a>(&mut self, text: &'a str) -> Result<&'a str, LineFlaw> {
+        if text.starts_with(',') {
+            return Ok(text);
+        }
         if strip_name(text, CERT_AUTHORITY).is_some() {
             return Err(LineFlaw::CertAuthority);
         }
@@ -119,6 +122,7 @@ mod tests {
             (r#"NameSpaces="a,b*""#, Some("a,b*"), None, None),
             (r#"namespaces="a b""#, Some("a b"), None, None),
             (r#"namespaces="""#, Some(""), None, None),
+            (r#",,namespaces="a""#, Some("a"), None, None),
             (r#"namespaces="a\"b\c""#, Some(r#"a"b\c"#), None, None),
             (r#"valid-after="202601011200Z""#, None, Some(noon), None),
             (r#"valid-before="202601011200Z""#, None, None, Some(noon)),
@@ -155,8 +159,9 @@ mod tests {
             (r#"namespaces="a"#, LineFlaw::Quote),
             (r#"namespaces="a\""#, LineFlaw::Quote),
             (r#"namespaces="a","#, LineFlaw::Comma),
+            (",", LineFlaw::Comma),
+            (",x", option("x")),
             (r#"namespaces="a"b"#, option("b")),
-            (r#","namespaces="a""#, option("")),
             (
                 r#"namespaces="a",namespaces="b""#,
                 LineFlaw::Twice(NAMESPACES),

@@ -41,8 +41,7 @@ impl Moment {
 }
 
 impl AllowedSigners {
-    /// Reads the text of an `allowed_signers` file. A wrong line counts for nothing and is told; the others count. In that we
-    /// differ from ssh-keygen, which looks no further.
+    /// Reads the text of an `allowed_signers` file. A wrong line counts for nothing and is told; the others count.
     #[must_use]
     pub fn parse(text: &str) -> (Self, Vec<LineProblem>) {
         let mut signers = Vec::new();

@@ -45,11 +45,11 @@ impl Sshsig {
         }
         let hash = hash_algorithm(hash)?;
         let (signature, touched) = signature_of(signature, &key)?;
-        let namespace = std::str::from_utf8(namespace).ok();
-        let parts = namespace.and_then(|name| SshSig::new(key, name, hash, signature).ok());
-        parts
-            .map(|parts| Self { parts, touched })
-            .ok_or_else(|| Distrust::StrangeNamespace(namespace.unwrap_or("").into()))
+        let strange = || Distrust::StrangeNamespace(namespace.into());
+        let name = std::str::from_utf8(namespace).map_err(|_| strange())?;
+        // Of what is left only an empty namespace is refused here.
+        let parts = SshSig::new(key, name, hash, signature).map_err(|_| strange())?;
+        Ok(Self { parts, touched })
     }
 
     pub(super) fn key(&self) -> &KeyData {

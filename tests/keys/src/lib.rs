@@ -4,6 +4,7 @@
 //! ones; only the curve's arithmetic is a library's. It must not know how an agent judges.
 #![forbid(unsafe_code)]
 
+mod armour;
 mod blob;
 
 use picket_proto::{Command, Privilege, SignedCommand, frame};
@@ -13,6 +14,7 @@ use ssh_key::{
     public::{KeyData, SkEd25519},
 };
 
+pub use armour::{armoured, dearmoured};
 pub use blob::{Blob, string};
 
 /// Bit of a token's flags: a person touched it (PROTOCOL.u2f).
