@@ -7,14 +7,14 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ssh_encoding::{Decode, Encode};
-use ssh_key::{Algorithm, PublicKey, Signature};
+use ssh_key::{PublicKey, Signature};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
     time::timeout,
 };
 
-use super::choose::Held;
+use super::{choose::Held, file};
 
 /// Section 6.1 of the draft: the numbers of messages.
 const FAILURE: u8 = 5;
@@ -116,10 +116,7 @@ fn identities(answer: &[u8]) -> Result<Vec<Held>> {
 }
 
 fn one(mut blob: &[u8], comment: String) -> Result<Held> {
-    let mut usable = PublicKey::from_bytes(blob).ok().filter(|key| {
-        let kind = key.algorithm();
-        matches!(kind, Algorithm::Ed25519 | Algorithm::SkEd25519)
-    });
+    let mut usable = PublicKey::from_bytes(blob).ok().filter(file::is_usable);
     if let Some(key) = &mut usable {
         key.set_comment(comment.as_str());
     }

@@ -60,10 +60,11 @@ pub(super) fn named(held: &[Held], which: &str) -> Result<PublicKey> {
 /// The one with that public half, which was read from `path`.
 pub(super) fn public(held: &[Held], wanted: &PublicKey, path: &Path) -> Result<PublicKey> {
     let found = usable(held).find(|key| key.key_data() == wanted.key_data());
-    let private = path.with_extension("");
+    let private = path.to_string_lossy();
+    let private = private.strip_suffix(".pub").unwrap_or(&private);
     found.cloned().ok_or_else(|| {
         let words = format!("no private half of {}", path.display());
-        missing(held, &words).context(format!("add it with `ssh-add {}`", private.display()))
+        missing(held, &words).context(format!("add it with `ssh-add {private}`"))
     })
 }
 

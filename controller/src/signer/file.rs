@@ -51,15 +51,25 @@ pub(super) fn public(path: &Path) -> Result<PublicKey> {
     let text = File::open(path)
         .and_then(bounded)
         .with_context(|| format!("the public key file {name} can't be read"))?;
-    let key = PublicKey::from_openssh(&text)
-        .map_err(|why| anyhow!("{name} holds no public key of OpenSSH's form: {why}"))?;
-    let kind = key.algorithm();
-    ensure!(
-        matches!(kind, Algorithm::Ed25519 | Algorithm::SkEd25519),
-        "{name} is of kind {}; {MAKE_ONE}",
-        claim::escape(kind.as_str())
-    );
-    Ok(key)
+    let kind = text.split_ascii_whitespace().next().unwrap_or_default();
+    let is_kind = ["ssh-", "ecdsa-", "sk-"]
+        .iter()
+        .any(|word| kind.starts_with(word));
+    match PublicKey::from_openssh(&text) {
+        Ok(key) if is_usable(&key) => Ok(key),
+        _ if kind.contains("-cert-v01@") => {
+            bail!("{name} is a certificate; name the public key that it was made of")
+        }
+        Err(why) if !is_kind || kind == "ssh-ed25519" => {
+            bail!("{name} holds no public key of OpenSSH's form: {why}")
+        }
+        _ => bail!("{name} is of kind {}; {MAKE_ONE}", claim::escape(kind)),
+    }
+}
+
+/// Whether Pis accept signatures of that key.
+pub(super) fn is_usable(key: &PublicKey) -> bool {
+    matches!(key.algorithm(), Algorithm::Ed25519 | Algorithm::SkEd25519)
 }
 
 fn read_private(path: &Path) -> Result<String> {

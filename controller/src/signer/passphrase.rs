@@ -1,7 +1,7 @@
 //! The passphrase of an encrypted key: the first line of a file, or what somebody types without seeing it. It knows no keys.
 use std::{
     fs::{self, File, OpenOptions},
-    io::{BufRead, BufReader, Write},
+    io::{Read, Write},
     path::Path,
 };
 
@@ -40,20 +40,19 @@ pub(super) fn get(file: Option<&Path>, key: &Path) -> Result<Zeroizing<String>> 
 fn ask(mut terminal: &File, prompt: &str) -> Result<Zeroizing<String>> {
     let silence = Silence::of(terminal)?;
     terminal.write_all(prompt.as_bytes())?;
-    let mut line = Zeroizing::new(Vec::new());
-    let read = BufReader::with_capacity(1024, terminal)
-        .read_until(b'\n', &mut line)
-        .context("the terminal can't be read");
+    // A terminal gives a line at a time; a longer one than this is no passphrase.
+    let mut line = Zeroizing::new([0; 4096]);
+    let read = terminal.read(&mut line[..]);
     drop(silence);
     terminal.write_all(b"\n")?;
-    read?;
-    ensure!(line.last() != Some(&INTERRUPT), "no passphrase was given");
-    let text =
-        String::from_utf8(line.to_vec()).map_err(|_| anyhow!("the passphrase is no UTF-8"))?;
-    let text = Zeroizing::new(text);
-    Ok(Zeroizing::new(
-        text.trim_end_matches(['\r', '\n']).to_owned(),
-    ))
+    let line = &line[..read.context("the terminal can't be read")?];
+    ensure!(
+        !line.is_empty() && line.last() != Some(&INTERRUPT),
+        "no passphrase was given"
+    );
+    let text = std::str::from_utf8(line).context("the passphrase is no UTF-8")?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// While it lives, the terminal shows nothing of what is typed; then it is as it was.
@@ -82,5 +81,73 @@ impl Drop for Silence<'_> {
     fn drop(&mut self) {
         // The terminal went away: nobody sees it.
         let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt, thread};
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    use super::*;
+
+    const PROMPT: &str = "Passphrase of key: ";
+
+    #[test]
+    fn what_is_typed_is_not_shown_and_the_terminal_is_as_before() {
+        for (typed, expect) in [
+            (&b"open sesame\n"[..], Some("open sesame")),
+            ("schlüssel\r".as_bytes(), Some("schlüssel")),
+            (b"wrong\x7f\x7f\x7f\x7f\x7fright\n", Some("right")),
+            (b" spaces \n", Some(" spaces ")),
+            (b"\n", Some("")),
+            (b"open\x03", None),
+            (b"\x03", None),
+            (b"\xff\n", None),
+        ] {
+            let (mut keyboard, terminal) = pair();
+            let before = tcgetattr(&terminal).unwrap();
+            let (given, shown) = thread::scope(|scope| {
+                let asked = scope.spawn(|| ask(&terminal, PROMPT));
+                let prompt = read_up_to(&mut keyboard, PROMPT);
+                keyboard.write_all(typed).unwrap();
+                let given = asked.join().unwrap();
+                (&terminal).write_all(b"end").unwrap();
+                (given, prompt + &read_up_to(&mut keyboard, "end"))
+            });
+            assert_eq!(
+                given.ok().as_ref().map(|it| it.as_str()),
+                expect,
+                "{typed:?}"
+            );
+            assert_eq!(shown, format!("{PROMPT}\r\nend"), "{typed:?}");
+            let after = tcgetattr(&terminal).unwrap();
+            assert_eq!(after.local_modes, before.local_modes, "{typed:?}");
+        }
+    }
+
+    fn pair() -> (File, File) {
+        let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&keyboard).unwrap();
+        unlockpt(&keyboard).unwrap();
+        let name = ptsname(&keyboard, Vec::new()).unwrap();
+        let name = OsStr::from_bytes(name.as_bytes());
+        let terminal = rustix::fs::open(
+            name,
+            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY,
+            rustix::fs::Mode::empty(),
+        );
+        (keyboard.into(), terminal.unwrap().into())
+    }
+
+    fn read_up_to(from: &mut File, end: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(end) {
+            let mut byte = [0];
+            from.read_exact(&mut byte).unwrap();
+            text.push(char::from(byte[0]));
+        }
+        text
     }
 }
