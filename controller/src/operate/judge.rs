@@ -30,7 +30,7 @@ pub(super) enum Verdict {
     Progress(Latest),
     /// It has ended.
     Over(Ending, State),
-    /// Another operation's state, which was asked for.
+    /// Another operation's state, which was asked for; that the query was answered comes in a report of its own.
     Answer(OperationId, State),
     /// The command came too late or with a nonce that is used up: another one is needed.
     SignAgain,

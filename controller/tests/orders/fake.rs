@@ -57,13 +57,23 @@ impl Fake {
         key: PublicKey,
         story: Story,
     ) -> Self {
+        Self::start_in_boot(broker, (number, 1), key, story).await
+    }
+
+    /// The same, in that boot.
+    pub(crate) async fn start_in_boot(
+        broker: SocketAddr,
+        (number, boot): (u8, u8),
+        key: PublicKey,
+        story: Story,
+    ) -> Self {
         let device = device(number);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let mut agent = Agent {
             device,
             key,
             story,
-            boot: 1,
+            boot,
             connection: 0,
             nonce: 0,
             last: None,
@@ -240,7 +250,10 @@ impl Agent {
                 .last
                 .filter(|(known, _)| wanted.is_none_or(|wanted| wanted == *known));
             match known {
-                Some((known, state)) => self.report(client, known, state, None),
+                Some((known, state)) => {
+                    self.report(client, known, state, None);
+                    self.report(client, operation, State::Succeeded, None);
+                }
                 None => self.report(
                     client,
                     operation,

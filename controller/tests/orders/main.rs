@@ -5,11 +5,14 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 mod fake;
-mod picket;
+mod kinds;
+mod line;
+mod operator;
+mod rolls;
 
-use ::picket::demo::broker;
 use fake::{Fake, Story, device};
-use picket::Operator;
+use operator::Operator;
+use picket::demo::broker;
 
 #[tokio::test]
 async fn a_reboot_is_proven_by_another_boot_and_written_down() {

@@ -41,7 +41,7 @@ impl Pi {
                 if self.is_offered {
                     let mut news = News::of(self.device, Word::Pi(state), report);
                     news.about = Some(operation);
-                    self.end(turn, Ending::Succeeded, news);
+                    self.tell(turn, news);
                 }
             }
             Verdict::SignAgain => self.again(turn, report),

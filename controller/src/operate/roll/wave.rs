@@ -29,7 +29,8 @@ impl Roll {
         while let Some(at) = self.next_to_begin() {
             let is_in_this_wave =
                 self.pace.signing == Signing::Together && (1..wave).contains(&begun);
-            if !is_in_this_wave && !(self.has_room() && self.is_time(now_ms)) {
+            let is_its_turn = self.has_room() && self.is_time(now_ms);
+            if !(is_in_this_wave || is_its_turn) {
                 return;
             }
             begun += 1;
