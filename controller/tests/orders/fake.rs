@@ -151,12 +151,12 @@ impl Agent {
                 }
                 Incoming::SubAck(ack) if ack.pkid == 2 => {
                     self.publish(&client, Channel::Presence, encode(&self.presence(true)));
-                    up.take().map(|up| up.send(()).unwrap());
-                }
-                Incoming::Publish(message) => {
-                    if self.take(&client, &message) == Fate::Down {
-                        return self.go_down(client, poll).await;
+                    if let Some(up) = up.take() {
+                        up.send(()).unwrap();
                     }
+                }
+                Incoming::Publish(message) if self.take(&client, &message) == Fate::Down => {
+                    return self.go_down(client, poll).await;
                 }
                 _ => {}
             }
