@@ -1,30 +1,30 @@
 //! The machine: how operations go on. It gets orders that were verified and found fresh, what host, journal, shell and link say,
 //! and the time, and returns steps. It knows no signatures, no nonces, no bytes, and does nothing itself.
 //!
-//! `->` goes on within a boot, `=>` crosses one. A number is a deadline in s.
+//! `->` goes on within a boot, `=>` crosses one. Any of them also ends as Failed after 64 transitions or 8 boots. A query is answered, and is
+//! no operation.
 //!
 //! ```text
-//!  reboot       order for another boot than this ----------------------------------------> Succeeded
+//! reboot     order for another boot than this -------------------------------------> Succeeded
 //!
-//!  reboot       order -> Accepted -> Preflight ---> Rebooting =============================> Succeeded
-//!                                       |  |  5        |  |    the next boot, when the order comes again
-//!                                       |  |           |  |
-//!                                       |  |           |  '- stayed up, 900, too many steps --> Failed
-//!                                       |  '- inhibited, and not forced ----------------------> Refused
-//!                                       '---- cancel --'----- until the host was told -------> Cancelled
+//!            order -> Accepted -> Preflight ---------> Rebooting ==================> Succeeded
+//!                                  |     |   or 5 s     |     |   another boot
+//!                                  |     |              |     '- stays up, 15 min -> Failed
+//!                                  |     '- inhibited --|--------------------------> Refused
+//!                                  '------- cancel -----'- until the host is told -> Cancelled
 //!
-//!  configure    order -> Accepted ---- written, and done -------------------------------> Succeeded
-//!                         |  |  |        ^
-//!                         |  |  |        +------ written after all ---.
-//!                         |  |  '- the disk doesn't answer, 15 --> Unknown -- not written --> Refused
-//!                         |  '---- not written ----------------------------------------------> Refused
-//!                         '------- written, and not done, 15 --------------------------------> Failed
+//! configure  order -> Accepted --- written, applied -------------------------------> Succeeded
+//!                      | | |                                                          ^
+//!                      | | '- the disk is silent, 15 s -> Unknown - written, applied -'
+//!                      | |                                   |
+//!                      | '- not written ---------------------'- not written -------> Refused
+//!                      '--- written, not applied, 15 s ----------------------------> Failed
 //!
-//!  identify     order -> Accepted ---- blinks -------------------------------------------> Succeeded
-//!                           '--------- nothing to blink, 15 -------------------------------> Failed
+//! identify   order -> Accepted --- blinks -----------------------------------------> Succeeded
+//!                      '---------- can't, 15 s ------------------------------------> Failed
 //!
-//!  cancel       order -> the other is given up, or was before ---------------------------> Succeeded
-//!               order -> it is too late, or nobody knows the other -----------------------> Refused
+//! cancel     order --- the other one is given up, or was before -------------------> Succeeded
+//!              '------ too late, or nobody knows the other one --------------------> Refused
 //! ```
 use picket_proto::{BootId, OperationId, Reason, Report, State, command};
 
@@ -361,5 +361,40 @@ pub(super) fn bounded(words: &str) -> String {
             format!("{}...", &words[..end.unwrap_or(0)])
         }
         false => words.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// What stands between the fences, and before that in each line.
+    fn diagram(text: &str, prefix: &str) -> Vec<String> {
+        let lines = text
+            .lines()
+            .map(|line| line.strip_prefix(prefix).unwrap_or_default());
+        let from = lines.skip_while(|line| *line != "```text").skip(1);
+        from.take_while(|line| *line != "```")
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn the_diagram_is_the_one_that_operators_read_and_names_every_state() {
+        let here: Vec<String> = include_str!("mod.rs")
+            .lines()
+            .map(|line| if line == "//!" { "//! " } else { line })
+            .map(str::to_owned)
+            .collect();
+        let here = diagram(&here.join("\n"), "//! ");
+        let there = diagram(include_str!("../../../../docs/COMMANDS.md"), "");
+        assert!(here.len() > 10, "{here:?}");
+        assert_eq!(here, there);
+        let words = here.iter().flat_map(|line| line.split_whitespace());
+        let states: BTreeSet<&str> = words
+            .filter(|word| word.starts_with(char::is_uppercase))
+            .collect();
+        let expected = "Accepted Cancelled Failed Preflight Rebooting Refused Succeeded Unknown";
+        assert_eq!(states, expected.split(' ').collect());
     }
 }

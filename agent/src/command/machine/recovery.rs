@@ -130,3 +130,79 @@ fn impossible(recorded: &Recorded) -> String {
         recorded.action, recorded.state
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use picket_proto::{BootId, OperationId};
+
+    use super::*;
+    use crate::config::Periods;
+
+    const OURS: BootId = BootId([1; 16]);
+
+    fn recorded(action: u16, state: State, boot: BootId, boots: u8) -> Recorded {
+        Recorded {
+            operation: OperationId([1; 16]),
+            action,
+            state,
+            reason: None,
+            fingerprint: 7,
+            boot,
+            boots,
+        }
+    }
+
+    fn machine(operations: Vec<Recorded>) -> Machine {
+        let record = Record {
+            operations,
+            ..Record::default()
+        };
+        Machine::new(OURS, Periods::default(), Some(record))
+    }
+
+    #[test]
+    fn what_this_agent_never_records_is_told_and_the_rest_is_remembered_or_left_alone() {
+        use State::{Accepted, Fetching, Rebooting, Succeeded, Unknown};
+        let corrupt = Some(Reason::JournalCorrupt);
+        for (action, state, boots, expected) in [
+            (1, Rebooting, 0, (State::Failed, corrupt)),
+            (1, Succeeded, 0, (State::Failed, corrupt)),
+            (4, Succeeded, 0, (State::Failed, corrupt)),
+            (CONFIGURE, Succeeded, 0, (Succeeded, None)),
+            (CONFIGURE, Accepted, 0, (State::Failed, corrupt)),
+            (CONFIGURE, Unknown, 0, (State::Failed, corrupt)),
+            (2, Fetching, MOST_BOOTS, (Fetching, None)),
+            (
+                2,
+                Fetching,
+                MOST_BOOTS + 1,
+                (State::Failed, Some(Reason::Cap)),
+            ),
+            (2, Succeeded, 200, (Succeeded, None)),
+            (99, State::Other(200), 0, (State::Other(200), None)),
+        ] {
+            for boot in [OURS, BootId([2; 16])] {
+                let what = format!("{action} {state} {boots} {boot}");
+                let mut machine = machine(vec![recorded(action, state, boot, boots)]);
+                let known = machine.known().get(OperationId([1; 16])).unwrap();
+                assert_eq!((known.state, known.reason), expected, "{what}");
+                let told = machine.handle(super::super::Event::Deadline, 1).len();
+                assert_eq!(told, usize::from(expected.1.is_some()), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_forged_journal_fills_no_memory_and_holds_no_command_up() {
+        let operations = (0..=u8::MAX).map(|n| Recorded {
+            operation: OperationId([n; 16]),
+            ..recorded(2, State::Fetching, OURS, 0)
+        });
+        let mut twice: Vec<Recorded> = operations.collect();
+        twice.extend(twice.clone());
+        let machine = machine(twice);
+        assert!(machine.memory() < 128 * 1024, "{}", machine.memory());
+        let reboot = command::Action::Reboot { force: false };
+        assert_eq!(machine.objection(&reboot), None);
+    }
+}
