@@ -1,4 +1,36 @@
 //! Acting on the machine: going down, looking whether anything speaks against it, and blinking. It doesn't know who wants it.
+//!
+//! A machine goes down by a ladder of ever harder steps. A tree that stands for one gets a new boot id, and the process ends.
+mod barrier;
+mod ladder;
+mod led;
+mod led_state;
+mod preflight;
+#[cfg_attr(test, path = "host/no_machine.rs")]
+mod real;
+mod tree;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::{Instant, sleep_until},
+};
+
+use crate::world::World;
+use ladder::{Rungs, climb};
+use led::Led;
+use preflight::Preflights;
+use real::Machine;
+
+/// A ladder's thread writes little.
+const STACK: usize = 64 * 1024;
 
 /// What the host has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,3 +71,144 @@ pub trait Host {
     /// The next event; it also makes the LED blink, so it must be waited for. Cancel-safe.
     fn event(&mut self) -> impl Future<Output = HostEvent>;
 }
+
+/// The machine that runs the agent, or a tree that stands for one.
+#[derive(Debug)]
+pub struct AnyHost {
+    led: Led,
+    preflights: Preflights,
+    way_down: WayDown,
+    /// It is being taken.
+    going_down: Arc<AtomicBool>,
+    events_out: UnboundedSender<HostEvent>,
+    events: UnboundedReceiver<HostEvent>,
+}
+
+#[derive(Debug)]
+enum WayDown {
+    Tree(World),
+    Machine(Machine),
+    /// This process must not bring this machine down, and why.
+    Barred(String),
+}
+
+/// Gets hold of what going down needs, and gives back an LED that an agent before this one left blinking.
+#[must_use]
+pub fn open(world: &World) -> AnyHost {
+    let way_down = match world.is_machine() {
+        false => WayDown::Tree(world.clone()),
+        true => Machine::open(world).map_or_else(WayDown::Barred, WayDown::Machine),
+    };
+    let (events_out, events) = unbounded_channel();
+    AnyHost {
+        led: Led::open(world),
+        preflights: Preflights::new(world),
+        way_down,
+        going_down: Arc::default(),
+        events_out,
+        events,
+    }
+}
+
+impl AnyHost {
+    fn say(&self, event: HostEvent) {
+        // Both ends are here, so somebody listens.
+        let _ = self.events_out.send(event);
+    }
+}
+
+impl Host for AnyHost {
+    fn preflight(&mut self) {
+        self.preflights.begin();
+    }
+
+    #[cfg_attr(
+        test,
+        expect(unreachable_code, reason = "in a unit test there is no machine")
+    )]
+    fn reboot(&mut self) {
+        if self.going_down.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        match &self.way_down {
+            WayDown::Machine(rungs) => {
+                let (rungs, under_way) = (rungs.clone(), self.going_down.clone());
+                go_down(rungs, under_way, self.events_out.clone());
+            }
+            WayDown::Barred(why) => {
+                self.say(HostEvent::Stayed(why.clone()));
+                self.going_down.store(false, Ordering::Release);
+            }
+            WayDown::Tree(world) => match tree::reboot(world) {
+                // It stays so: what is down goes down no more.
+                Ok(()) => self.say(HostEvent::Down),
+                Err(error) => {
+                    let why = format!("can't give the tree another boot id: {error}");
+                    self.say(HostEvent::Stayed(why));
+                    self.going_down.store(false, Ordering::Release);
+                }
+            },
+        }
+    }
+
+    fn identify(&mut self, seconds: u16) {
+        let result = self.led.blink(seconds);
+        self.say(HostEvent::Identified(result));
+    }
+
+    fn stop(&mut self) {
+        self.led.end();
+    }
+
+    async fn event(&mut self) -> HostEvent {
+        loop {
+            tokio::select! {
+                biased;
+                // Cancel-safe: receiving from a channel is.
+                Some(event) = self.events.recv() => return event,
+                // Cancel-safe: it says so.
+                preflight = self.preflights.ended() => return HostEvent::Preflighted(preflight),
+                // Cancel-safe: a moment keeps no state.
+                () = at(self.led.next()) => self.led.step(),
+            }
+        }
+    }
+}
+
+/// Takes the ladder in a thread of its own: each step may take long, or for ever.
+fn go_down(
+    mut rungs: impl Rungs + Send + 'static,
+    under_way: Arc<AtomicBool>,
+    events: UnboundedSender<HostEvent>,
+) {
+    let failed = (events.clone(), under_way.clone());
+    let thread = thread::Builder::new()
+        .name("reboot".to_owned())
+        .stack_size(STACK);
+    let spawned = thread.spawn(move || {
+        let why = climb(&mut rungs, |step| {
+            // Nobody listens any more when the agent was stopped, which is how systemd begins.
+            let _ = events.send(HostEvent::Rung(step));
+        });
+        under_way.store(false, Ordering::Release);
+        let _ = events.send(HostEvent::Stayed(why));
+    });
+    if let Err(error) = spawned {
+        let (events, under_way) = failed;
+        under_way.store(false, Ordering::Release);
+        let _ = events.send(HostEvent::Stayed(format!(
+            "no thread can be started: {error}"
+        )));
+    }
+}
+
+/// At that moment, or never.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

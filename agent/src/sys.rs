@@ -3,7 +3,7 @@
 //! Each function takes and returns plain values; nothing here knows what they are used for.
 #![expect(
     unsafe_code,
-    reason = "ioctl and adjtimex have no safe wrapper in std or rustix"
+    reason = "ioctl, adjtimex and real-time signals have no safe wrapper in std or rustix"
 )]
 use std::{io, mem, os::fd::AsRawFd, os::fd::BorrowedFd};
 
@@ -63,6 +63,20 @@ pub fn firmware_property(vcio: BorrowedFd<'_>, tag: u32) -> io::Result<u32> {
 fn property_value(message: &PropertyMessage) -> Option<u32> {
     let [_, code, _, _, answer, value, _] = *message;
     (code == PROPERTY_ANSWERED && answer & PROPERTY_ANSWERED != 0).then_some(value)
+}
+
+/// Sends a signal to process 1, by its number: rustix takes real-time signals only as this C library counts them, and process 1 may
+/// count otherwise. Not compiled into unit tests, where process 1 is nobody's to signal.
+///
+/// # Errors
+/// The system call's error.
+#[cfg(not(test))]
+pub fn signal_process_1(number: i32) -> io::Result<()> {
+    // SAFETY: kill touches no memory of this process.
+    match unsafe { libc::kill(1, number) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 #[cfg(test)]
