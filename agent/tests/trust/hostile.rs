@@ -48,20 +48,7 @@ fn of<const N: usize>(
 #[test]
 fn every_hostile_command_is_refused_with_its_own_reason() {
     let mut told = BTreeSet::new();
-    let rows: Vec<Hostile> = [
-        wire::messages(),
-        wire::targets(),
-        wire::payloads(),
-        blobs::lengths(),
-        blobs::fields(),
-        blobs::kinds(),
-        forgeries::forgeries(),
-        forgeries::tokens(),
-        forgeries::strangers(),
-        people::rights(),
-        people::times(),
-    ]
-    .concat();
+    let rows = rows();
     for row in &rows {
         let refusal = judge(&row.message, row.clock).expect_err(row.what);
         assert_eq!(refusal.reason, row.reason, "{}: {refusal}", row.what);
@@ -82,6 +69,15 @@ fn every_hostile_command_is_refused_with_its_own_reason() {
         told.len()
     );
     assert!(rows.len() >= 85 && told.len() >= 65, "{told:#?}");
+}
+
+/// Every reason of the table, and that of an agent without signers.
+pub(crate) fn reasons() -> BTreeSet<String> {
+    let reasons = rows().into_iter().map(|row| row.reason);
+    reasons
+        .chain([Reason::NoSigners])
+        .map(|reason| reason.to_string())
+        .collect()
 }
 
 /// Everyone's key does what its owner may: so the rows above fail for what is wrong with them.
@@ -183,6 +179,23 @@ fn a_line_with_times_waits_for_the_clock_or_is_believed_as_configured() {
     let wall = clock(Synchronised);
     let refusal = verify(signers(), &signed, wall, BOOTTIME_MS, Unjudged::Accept).unwrap_err();
     assert_eq!(refusal.reason, Reason::KeyExpired);
+}
+
+fn rows() -> Vec<Hostile> {
+    [
+        wire::messages(),
+        wire::targets(),
+        wire::payloads(),
+        blobs::lengths(),
+        blobs::fields(),
+        blobs::kinds(),
+        forgeries::forgeries(),
+        forgeries::tokens(),
+        forgeries::strangers(),
+        people::rights(),
+        people::times(),
+    ]
+    .concat()
 }
 
 fn judge(message: &[u8], quality: Quality) -> Result<Verified, Refusal> {

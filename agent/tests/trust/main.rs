@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod allowed_signers;
+mod document;
 mod good;
 mod hostile;
 mod mutations;

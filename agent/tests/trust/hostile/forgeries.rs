@@ -8,10 +8,10 @@ use picket_test_keys::{Blob, TOUCHED, TestKey};
 
 use super::{
     Hostile,
-    changed::{changed, of_token, resigned},
+    changed::{changed, of_token, resigned, with_blob},
     of,
 };
-use crate::scene::{OPERATE, alice, by, mallory, reboot};
+use crate::scene::{OPERATE, alice, by, carol, mallory, reboot};
 
 /// The order of Ed25519's group, little end first (RFC 8032, section 5.1).
 const ORDER: [u8; 32] = {
@@ -42,6 +42,12 @@ pub(super) fn forgeries() -> Vec<Hostile> {
         let at = blob.signature.len() - 32;
         add_order(&mut blob.signature[at..]);
     });
+    // Nobody learns whose key is out of date without having it.
+    let expired = {
+        let mut blob = carol().blob(OPERATE, &good);
+        zeros(&mut blob);
+        with_blob(blob.encode())
+    };
     let rehashed = changed(|blob| blob.hash = b"sha256".to_vec());
     of(
         BadSignature,
@@ -72,6 +78,7 @@ pub(super) fn forgeries() -> Vec<Hostile> {
                 mallorys,
                 "SHA256:",
             ),
+            ("a forgery under a key of yesterday", expired, "SHA256:"),
             ("another hash than was signed", rehashed, "changed"),
             ("a signature in its second form", second_form, "changed"),
         ],
