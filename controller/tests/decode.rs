@@ -8,13 +8,13 @@ use std::{
 
 use serde_json::Value;
 
-/// What the names of the golden columns begin with, which are parts of a message and no messages.
-const PART: &str = "column_";
+/// What the names of golden columns and payloads begin with, which are parts of a message and no messages.
+const PARTS: [&str; 2] = ["column_", "payload_"];
 
 #[test]
 fn every_golden_message_is_json_with_its_kind() {
-    let messages = golden(|name| !name.starts_with(PART));
-    assert!(messages.len() >= 6, "{messages:?}");
+    let messages = golden(|name| !PARTS.iter().any(|part| name.starts_with(part)));
+    assert!(messages.len() >= 10, "{messages:?}");
     for (name, path) in messages {
         let out = decode(&path);
         let words = String::from_utf8_lossy(&out.stderr);

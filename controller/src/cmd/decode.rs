@@ -1,4 +1,6 @@
 //! `picket decode`: any frame as JSON. It needs no broker.
+mod command;
+
 use std::{
     fs,
     io::{self, IsTerminal, Read, Write},
@@ -8,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use picket_proto::Message;
+use serde::Serialize;
 
 use super::Exit;
 use crate::claim;
@@ -18,7 +21,9 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// Show what a frame says, as JSON
 ///
 /// A frame is the payload of one MQTT message of Picket: `mosquitto_sub -t 'picket/1/#' -C 1 -N > frame` catches one.
-/// Metrics, events and status fields that this version doesn't know are shown by their numbers.
+/// Metrics, events and status fields that this version doesn't know are shown by their numbers. A command is shown with its
+/// signature: the namespace, the key's fingerprint, and whether it is one of these bytes; who may command a Pi is said by its
+/// allowed_signers alone.
 #[derive(Debug, Args)]
 pub struct Decode {
     /// The file; - is standard input
@@ -66,9 +71,16 @@ fn read(file: &Path) -> Result<(Vec<u8>, String)> {
 /// The JSON of a frame.
 fn decode(frame: &[u8], pretty: bool) -> Result<String> {
     let message = Message::decode(frame).map_err(|error| anyhow::anyhow!("{error}"))?;
+    match &message {
+        Message::Command(signed) => json(&command::describe(signed), pretty),
+        message => json(message, pretty),
+    }
+}
+
+fn json<T: Serialize>(value: &T, pretty: bool) -> Result<String> {
     Ok(match pretty {
-        true => claim::json_pretty(&message)?,
-        false => claim::json_line(&message)?,
+        true => claim::json_pretty(value)?,
+        false => claim::json_line(value)?,
     })
 }
 
