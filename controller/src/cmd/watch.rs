@@ -44,7 +44,7 @@ const ACK_EVERY: Duration = Duration::from_millis(500);
 /// missing (in the inventory, never heard of).
 #[derive(Debug, Clone, Default, Args)]
 pub struct Watch {
-    /// Print one JSON object a line for each tick, event, status, presence, clock and warning; docs/WATCH.md tells the fields
+    /// Print one JSON object a line for each tick, event, report, status, presence, clock and warning; docs/WATCH.md tells the fields
     #[arg(long)]
     pub json: bool,
     /// Be the collector NAME: acknowledge what is received, so that agents with `ack = "NAME"` may forget it

@@ -6,7 +6,11 @@ use super::{Clash, Device, Refusal, Settings, Update, Warning};
 mod batch;
 mod events;
 mod presence;
+mod report;
 mod status;
+
+/// Texts of a status or report are cut to this many characters; proto bounds their lists.
+const MAX_TEXT: usize = 400;
 
 /// How and when a frame came.
 pub(super) struct Arrival {
@@ -24,6 +28,7 @@ pub(super) fn is_from_agent(channel: Channel) -> bool {
         Channel::Telemetry
             | Channel::Backlog
             | Channel::Event
+            | Channel::Report
             | Channel::Status
             | Channel::Presence
     )
@@ -73,6 +78,7 @@ impl Intake<'_> {
             Channel::Telemetry | Channel::Backlog => self.batch(&frame::decode(payload)?),
             Channel::Event => self.events(frame::decode(payload)?),
             Channel::Status => self.status(frame::decode(payload)?),
+            Channel::Report => self.report(frame::decode(payload)?),
             Channel::Presence => self.presence(frame::decode(payload)?),
             _ => Ok(()),
         }
@@ -107,4 +113,11 @@ fn within(number: u64, what: &'static str) -> Result<(), Refusal> {
     (number <= MAX_NUMBER)
         .then_some(())
         .ok_or(Refusal::OutOfRange(what))
+}
+
+fn cut_text(text: &mut String) {
+    if let Some((at, _)) = text.char_indices().nth(MAX_TEXT) {
+        text.truncate(at);
+        text.shrink_to_fit();
+    }
 }

@@ -2,8 +2,8 @@
 use std::fmt;
 
 use picket_proto::{
-    BootId, Channel, DecodeError, DeviceId, Event, MetricId, Presence, Quality, Reading, Status,
-    WallClock,
+    BootId, Channel, DecodeError, DeviceId, Event, MetricId, Presence, Quality, Reading, Report,
+    Status, WallClock,
 };
 
 use super::Clash;
@@ -28,6 +28,13 @@ pub enum Update {
         device: DeviceId,
         /// What it, or its will, says.
         presence: Presence,
+    },
+    /// How an operation stands, as often as a device says it.
+    Report {
+        /// Whose.
+        device: DeviceId,
+        /// What it says, with over-long texts and lists cut.
+        report: Box<Report>,
     },
     /// The time of a boot became known, better known, or another: its earlier ticks were at these times too.
     Clock {

@@ -32,6 +32,7 @@ pub fn record(news: &News, order: &Order, fleet: &Fleet, time: Timestamp) -> Val
         "reason": news.reason,
         "detail": news.detail,
         "boot_id": news.boot,
+        "boottime_ms": news.boottime_ms,
         "transition": news.transition,
         "warnings": warnings,
         "about": news.about,
@@ -119,4 +120,131 @@ fn said(mut value: Value) -> Value {
         fields.retain(|_, value| !value.is_null());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use picket_proto::{Action, BootId, DeviceId, OperationId, Reason, State};
+
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/OPERATE.md");
+
+    #[test]
+    fn the_document_has_every_field_and_every_state_and_no_other() {
+        let fleet = fleet();
+        let mut fields = BTreeSet::new();
+        for value in [
+            record(&full(), &order(), &fleet, Timestamp::UNIX_EPOCH),
+            ended(),
+        ] {
+            fields.extend(value.as_object().unwrap().keys().cloned());
+        }
+        assert_eq!(table("| field | meaning |"), fields);
+        let mut states: BTreeSet<_> = WORDS.iter().map(Word::to_string).collect();
+        states.insert("ended".to_owned());
+        assert_eq!(table("| `state` | meaning |"), states);
+    }
+
+    #[test]
+    fn the_documents_example_is_a_record() {
+        let example = DOCUMENT
+            .lines()
+            .find(|line| line.starts_with("{\"action\""))
+            .unwrap();
+        let mut news = News::ours(Some(DEVICE), Word::Pi(State::Succeeded)).because("done");
+        news.boot = Some("6c45ee9d-3e4a-4a0b-b2c1-0f61de43d3d5".parse().unwrap());
+        news.is_final = true;
+        let time = "2026-01-01T00:00:00Z".parse().unwrap();
+        let line = claim::json_line(&record(&news, &order(), &fleet(), time)).unwrap();
+        assert_eq!(line, example);
+    }
+
+    #[test]
+    fn a_line_is_safe_for_a_terminal_and_says_whose_word_it_is() {
+        let line = line(&full(), &fleet(), 12);
+        assert!(
+            line.starts_with("shelf-3-07    refused      (operation 0202"),
+            "{line}"
+        );
+        assert!(
+            line.ends_with("busy: \\u{1b}[2J [warning: no kernel]"),
+            "{line}"
+        );
+    }
+
+    const DEVICE: DeviceId = DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]);
+
+    /// Every word of ours.
+    const WORDS: [Word; 13] = [
+        Word::Waiting,
+        Word::Offered,
+        Word::Confirmed,
+        Word::Note,
+        Word::Disbelieved,
+        Word::PowerCycling,
+        Word::PowerCycled,
+        Word::BackAfterPowerCycle,
+        Word::NotSigned,
+        Word::TimedOut,
+        Word::NotStarted,
+        Word::Left,
+        Word::Halted,
+    ];
+
+    fn full() -> News {
+        News {
+            device: Some(DEVICE),
+            word: Word::Pi(State::Refused),
+            reason: Some(Reason::Busy),
+            detail: Some("\u{1b}[2J".to_owned()),
+            boot: Some(BootId([1; 16])),
+            boottime_ms: Some(1),
+            warnings: vec!["no kernel".to_owned()],
+            transition: Some(1),
+            about: Some(OperationId([2; 16])),
+            is_final: true,
+        }
+    }
+
+    fn ended() -> Value {
+        last_record(&order(), &[Ending::Succeeded], 0, Timestamp::UNIX_EPOCH)
+    }
+
+    fn order() -> Order {
+        Order {
+            operation: "00112233445566778899aabbccddeeff".parse().unwrap(),
+            action: Action::Reboot { force: false },
+            actor: String::new(),
+            on_behalf_of: String::new(),
+            reason: String::new(),
+        }
+    }
+
+    fn fleet() -> Fleet {
+        Fleet::parse("[[pi]]\nid = \"00000000a1b2c3d4\"\nname = \"shelf-3-07\"\n").unwrap()
+    }
+
+    /// The first column of the table with that head.
+    fn table(head: &str) -> BTreeSet<String> {
+        let (_, rest) = DOCUMENT
+            .split_once(head)
+            .expect("the document has that table");
+        let rows = rest
+            .trim_start()
+            .lines()
+            .skip(1)
+            .take_while(|line| line.starts_with('|'));
+        let cell = |row: &str| {
+            row.split('|')
+                .nth(1)
+                .unwrap()
+                .trim()
+                .trim_matches('`')
+                .to_owned()
+        };
+        rows.map(cell).collect()
+    }
 }

@@ -1,7 +1,7 @@
 //! What programs get: one JSON object for each thing that happened. `docs/WATCH.md` describes the fields; a field that
 //! has nothing to say is left out.
 use jiff::Timestamp;
-use picket_proto::{MetricId, Quality, Reading};
+use picket_proto::{DeviceId, MetricId, Quality, Reading, Report};
 use serde_json::{Map, Value, json};
 
 use crate::collector::{SeenEvent, Tick, Update, Warning};
@@ -29,6 +29,7 @@ pub fn record(update: &Update) -> Value {
                 [],
             )
         }
+        Update::Report { device, report } => of_report(*device, report),
         Update::Presence { device, presence } => json!({
             "v": VERSION, "device": device, "boot_id": presence.boot, "channel": "presence",
             "online": presence.online, "connection": presence.connection,
@@ -42,6 +43,20 @@ pub fn record(update: &Update) -> Value {
             "warning": kind(warning), "detail": warning.to_string(),
         }),
     }
+}
+
+fn of_report(device: DeviceId, report: &Report) -> Value {
+    let mut fields = object(json!(report));
+    fields.remove("unknown");
+    fields.remove("boot");
+    let mut value = merge(
+        json!({ "v": VERSION, "device": device, "boot_id": report.boot, "channel": "report" }),
+        [],
+    );
+    if let Value::Object(value) = &mut value {
+        value.extend(fields.into_iter().filter(|(_, field)| !field.is_null()));
+    }
+    value
 }
 
 fn of_tick(tick: &Tick) -> Value {
@@ -124,7 +139,7 @@ fn kind(warning: &Warning) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use picket_proto::{BootId, DeviceId, Status};
+    use picket_proto::{BootId, OperationId, Reason, State, Status};
 
     use super::*;
 
@@ -146,6 +161,39 @@ mod tests {
             "status": { "config_hash": "ffffffffffffffff", "model": "Pi" },
         });
         assert_eq!(record(&update), expect);
+    }
+
+    #[test]
+    fn a_report_is_told_with_its_names_and_without_what_was_not_said() {
+        let report = Report {
+            operation: Some(OperationId([2; 16])),
+            state: Some(State::Refused),
+            reason: Some(Reason::StaleNonce),
+            action: Some(1),
+            boottime_ms: Some(7),
+            boot: Some(BootId([1; 16])),
+            ..Report::default()
+        };
+        let update = Update::Report {
+            device: DeviceId([0; 8]),
+            report: Box::new(report),
+        };
+        let expect = json!({
+            "v": 1, "device": "0000000000000000", "channel": "report",
+            "boot_id": "01010101-0101-0101-0101-010101010101",
+            "operation": "02020202020202020202020202020202", "state": "refused", "reason": "stale_nonce",
+            "action": "reboot", "boottime_ms": 7,
+        });
+        assert_eq!(record(&update), expect);
+    }
+
+    #[test]
+    fn the_document_has_every_field_of_a_report() {
+        let document = include_str!("../../../docs/WATCH.md");
+        for (_, field) in picket_proto::report::FIELDS {
+            let shown = if *field == "boot" { "boot_id" } else { field };
+            assert!(document.contains(&format!("`{shown}`")), "{shown}");
+        }
     }
 
     #[test]

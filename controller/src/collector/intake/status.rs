@@ -1,11 +1,8 @@
 //! A status: a claim about the machine, cut to size and told when it changes. Knows no other kind of message.
 use picket_proto::Status;
 
-use super::Intake;
+use super::{Intake, cut_text};
 use crate::collector::{Refusal, Update};
-
-/// Texts of a status are cut to this many characters; proto bounds its lists.
-const MAX_TEXT: usize = 200;
 
 impl Intake<'_> {
     pub(super) fn status(&mut self, mut status: Status) -> Result<(), Refusal> {
@@ -28,6 +25,7 @@ fn cut(status: &mut Status) {
         &mut status.kernel,
         &mut status.os,
         &mut status.architecture,
+        &mut status.last_detail,
     ];
     for text in texts.into_iter().flatten() {
         cut_text(text);
@@ -41,11 +39,4 @@ fn cut(status: &mut Status) {
         }
     }
     status.unknown.clear();
-}
-
-fn cut_text(text: &mut String) {
-    if let Some((at, _)) = text.char_indices().nth(MAX_TEXT) {
-        text.truncate(at);
-        text.shrink_to_fit();
-    }
 }

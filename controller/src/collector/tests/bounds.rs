@@ -1,5 +1,5 @@
 //! Hostile senders: what they say is refused or forgotten, and memory stays bounded.
-use picket_proto::{DecodeError, Status};
+use picket_proto::{DecodeError, Report, Status};
 
 use super::*;
 
@@ -157,12 +157,7 @@ fn garbage_is_told_once_until_something_good_comes() {
 #[test]
 fn what_is_said_to_agents_is_not_listened_to() {
     let mut collector = collector();
-    for channel in [
-        Channel::Ack,
-        Channel::Command,
-        Channel::Ping,
-        Channel::Report,
-    ] {
+    for channel in [Channel::Ack, Channel::Command, Channel::Ping, Channel::Pong] {
         assert_eq!(
             collector.handle(&topic(channel), b"anything", false, NOW),
             []
@@ -174,7 +169,7 @@ fn what_is_said_to_agents_is_not_listened_to() {
 #[test]
 fn texts_of_a_status_are_cut() {
     let mut collector = collector();
-    let long = "ä".repeat(400);
+    let long = "ä".repeat(800);
     let status = Status {
         model: Some(long.clone()),
         features: Some(vec![long; 64]),
@@ -182,9 +177,9 @@ fn texts_of_a_status_are_cut() {
     };
     collector.handle(&topic(Channel::Status), &encode(&status), true, NOW);
     let kept = collector.device(device(7)).unwrap().status().unwrap();
-    assert_eq!(kept.model.as_ref().unwrap().chars().count(), 200);
+    assert_eq!(kept.model.as_ref().unwrap().chars().count(), 400);
     let features = kept.features.as_ref().unwrap();
-    assert_eq!((features.len(), features[0].chars().count()), (64, 200));
+    assert_eq!((features.len(), features[0].chars().count()), (64, 400));
 }
 
 #[test]
@@ -201,4 +196,29 @@ fn an_ack_is_one_that_an_agent_accepts() {
         assert!(ack.boots.iter().all(|boot| boot.ticks.len() <= MAX_RANGES));
         assert_eq!(picket_proto::frame::decode::<Ack>(&encode(&ack)), Ok(ack));
     }
+}
+
+#[test]
+fn a_report_is_told_each_time_with_its_texts_cut_unless_the_broker_kept_it() {
+    let mut collector = collector();
+    let report = Report {
+        detail: Some("ä".repeat(1_000)),
+        warnings: Some(vec!["w".repeat(1_000); 64]),
+        ..Report::default()
+    };
+    let mut heard = Vec::new();
+    for retained in [false, true, false] {
+        heard.extend(collector.handle(&topic(Channel::Report), &encode(&report), retained, NOW));
+    }
+    assert_eq!(heard.len(), 2);
+    let Update::Report { report, .. } = &heard[0] else {
+        panic!("{heard:?}");
+    };
+    let warnings = report.warnings.as_ref().unwrap();
+    let lengths = (
+        report.detail.as_ref().unwrap().chars().count(),
+        warnings.len(),
+        warnings[0].len(),
+    );
+    assert_eq!(lengths, (400, 16, 400));
 }
