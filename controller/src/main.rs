@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use picket::cmd::{
-    self, Exit, cancel, configure, decode, demo, identify, options::Options, query, reboot, resume,
-    watch,
+    self, Exit, cancel, configure, decode, demo, identify, keys, ops, options::Options, query,
+    reboot, resume, watch,
 };
 
 /// Watch a fleet of netbooted Raspberry Pis, and act on it
@@ -19,6 +19,8 @@ use picket::cmd::{
 ///   picket reboot shelf-3-07                 reboot a Pi, and see it come back
 ///   picket reboot --all --max-in-flight 4    the whole fleet, four at a time, up to the first failure
 ///   picket query shelf-3-07                  how its last operation stands
+///   picket ops                               what was ordered, by whom, and how it went
+///   picket keys                              which key signs, and a line for allowed_signers
 ///   picket decode frame.bin                  what is in a message
 #[derive(Debug, Parser)]
 #[command(name = "picket", version, verbatim_doc_comment, after_help = EXIT_CODES)]
@@ -41,6 +43,8 @@ enum Command {
     Identify(identify::Identify),
     Configure(configure::Configure),
     Resume(resume::Resume),
+    Ops(ops::Ops),
+    Keys(keys::Keys),
     Decode(decode::Decode),
     Demo(demo::Demo),
 }
@@ -52,8 +56,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<Exit> {
-    if let Command::Decode(args) = &cli.command {
-        return decode::run(args);
+    match &cli.command {
+        Command::Decode(args) => return decode::run(args),
+        Command::Ops(args) => return ops::run(args, &cli.options),
+        _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -69,6 +75,8 @@ fn run(cli: Cli) -> Result<Exit> {
             Command::Configure(args) => configure::run(&args, &cli.options).await,
             Command::Resume(args) => resume::run(&args, &cli.options).await,
             Command::Demo(args) => demo::run(&args, &cli.options).await,
+            Command::Keys(args) => keys::run(&args, &cli.options).await,
+            Command::Ops(args) => ops::run(&args, &cli.options),
             Command::Decode(args) => decode::run(&args),
         }
     })

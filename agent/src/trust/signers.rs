@@ -2,7 +2,12 @@
 use picket_proto::{Privilege, Quality, WallClock};
 use ssh_key::{HashAlg, public::KeyData};
 
-use super::{line::Signer, problem::LineProblem, refusal::Distrust, time::UnixTime};
+use super::{
+    line::Signer,
+    problem::LineProblem,
+    refusal::{Distrust, Refusal},
+    time::UnixTime,
+};
 
 /// Whoever may sign commands here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,6 +110,28 @@ fn closer(before: Option<Distrust>, distrust: Distrust) -> Distrust {
 }
 
 impl Signer {
+    /// Whether this is a line of that key.
+    #[must_use]
+    pub fn is_of(&self, key: &KeyData) -> bool {
+        self.key == *key
+    }
+
+    /// Whether this line admits the actor with that privilege, by that clock.
+    ///
+    /// # Errors
+    /// What speaks against it first: the actor, the namespace, the time.
+    pub fn admits(
+        &self,
+        actor: &str,
+        privilege: Privilege,
+        wall: WallClock,
+        boottime_ms: u64,
+    ) -> Result<(), Refusal> {
+        let moment = Moment::new(wall, boottime_ms, Unjudged::Refuse);
+        let admitted = self.admit(actor, privilege, moment);
+        admitted.map_err(|distrust| Refusal::new(&distrust, None))
+    }
+
     fn admit(&self, actor: &str, privilege: Privilege, moment: Moment) -> Result<(), Distrust> {
         if actor.is_empty() || !self.principals.matches(actor) {
             return Err(Distrust::WrongActor {

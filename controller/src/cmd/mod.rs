@@ -4,6 +4,8 @@ pub mod configure;
 pub mod decode;
 pub mod demo;
 pub mod identify;
+pub mod keys;
+pub mod ops;
 pub mod options;
 pub mod order;
 pub mod query;

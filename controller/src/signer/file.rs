@@ -27,14 +27,13 @@ pub(super) enum Opened {
 
 /// The private key in that file, decrypted.
 pub(super) fn open(path: &Path, passphrase_file: Option<&Path>) -> Result<Opened> {
-    let text = read_private(path)?;
+    let key = read(path)?;
     let name = path.display();
-    let key = PrivateKey::from_openssh(&text).map_err(|why| foreign(path, &text, why))?;
-    match key.algorithm() {
-        Algorithm::SkEd25519 => return Ok(Opened::Token(key.public_key().clone())),
-        Algorithm::Ed25519 if !key.is_encrypted() => return Ok(Opened::Private(Box::new(key))),
-        Algorithm::Ed25519 => {}
-        other => bail!("{name} is of kind {}; {MAKE_ONE}", other.as_str()),
+    if key.algorithm() == Algorithm::SkEd25519 {
+        return Ok(Opened::Token(key.public_key().clone()));
+    }
+    if !key.is_encrypted() {
+        return Ok(Opened::Private(Box::new(key)));
     }
     let passphrase = passphrase::get(passphrase_file, path)?;
     let key = key.decrypt(passphrase.as_bytes());
@@ -43,6 +42,33 @@ pub(super) fn open(path: &Path, passphrase_file: Option<&Path>) -> Result<Opened
         why => anyhow!("{name} can't be decrypted: {why}"),
     })?;
     Ok(Opened::Private(Box::new(key)))
+}
+
+/// The public half of the private key in that file. The comment of an encrypted one is a secret too: it is taken from the
+/// `.pub` file beside it.
+pub(super) fn look(path: &Path) -> Result<PublicKey> {
+    let key = read(path)?;
+    let own = key.public_key().clone();
+    if !key.is_encrypted() {
+        return Ok(own);
+    }
+    let beside = public(Path::new(&format!("{}.pub", path.display())));
+    let is_same = |beside: &PublicKey| beside.key_data() == own.key_data();
+    Ok(beside.ok().filter(is_same).unwrap_or(own))
+}
+
+/// The private key in that file, as it lies there; of a kind that Pis accept.
+fn read(path: &Path) -> Result<PrivateKey> {
+    let text = read_private(path)?;
+    let key = PrivateKey::from_openssh(&text).map_err(|why| foreign(path, &text, why))?;
+    let kind = key.algorithm();
+    ensure!(
+        is_usable(key.public_key()),
+        "{} is of kind {}; {MAKE_ONE}",
+        path.display(),
+        kind.as_str()
+    );
+    Ok(key)
 }
 
 /// The public key in that file.

@@ -80,6 +80,18 @@ impl Signer {
         }
     }
 
+    /// The public half of the key that would sign. Nothing is decrypted and nobody is asked; of an encrypted file the comment is
+    /// taken from its `.pub` file.
+    ///
+    /// # Errors
+    /// As [`Signer::open`], as far as the key is looked at.
+    pub async fn look(source: &KeySource, around: &Surroundings) -> Result<PublicKey> {
+        match source {
+            KeySource::Agent(choice) => Ok(Self::of_agent(choice, around).await?.public),
+            KeySource::File(path) => file::look(path),
+        }
+    }
+
     async fn of_agent(choice: &Choice, around: &Surroundings) -> Result<Self> {
         let wanted = match choice {
             Choice::Public(path) => Some((path, file::public(path)?)),
@@ -118,12 +130,6 @@ impl Signer {
     #[must_use]
     pub fn needs_touch(&self) -> bool {
         self.public.key_data().is_sk_ed25519()
-    }
-
-    /// The key's comment, when it could be the name of who signs: a word as principals in `allowed_signers` are.
-    #[must_use]
-    pub fn principal_hint(&self) -> Option<&str> {
-        Some(self.public.comment()).filter(|comment| is_principal(comment))
     }
 
     /// The signature of the payload with that privilege: the blob of OpenSSH's PROTOCOL.sshsig. Says on stderr when a token waits
@@ -172,10 +178,4 @@ impl std::fmt::Debug for Key {
 fn is_touched(signature: &Signature) -> bool {
     let flags = signature.as_bytes().iter().rev().nth(4);
     flags.is_some_and(|flags| flags & TOUCHED != 0)
-}
-
-/// Principals are matched as patterns, in a list with commas: such characters are no part of a name.
-fn is_principal(word: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || "-_.@+/:=".contains(c);
-    !word.is_empty() && word.len() <= picket_proto::command::MAX_NAME && word.chars().all(plain)
 }

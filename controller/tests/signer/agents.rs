@@ -14,7 +14,7 @@ async fn the_agents_key_is_found_in_every_way_and_ssh_keygen_verifies_it() {
     let (one, two) = (keys.ed25519("one"), keys.ed25519("two"));
     agent.add(&[text(&one)]);
     let alone = open(&agent, "agent").await.unwrap();
-    assert_eq!(alone.principal_hint(), Some("one@test"));
+    assert_eq!(alone.public().comment(), "one@test");
     let fingerprint = alone.fingerprint();
     let rsa = keys.make("three", &["-t", "rsa", "-b", "2048", "-N", ""]);
     agent.add(&[text(&rsa)]);

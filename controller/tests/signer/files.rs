@@ -32,10 +32,7 @@ async fn ssh_keygen_verifies_what_its_keys_sign_here() {
     ] {
         let path = keys.make(name, &[&["-t", "ed25519"], arguments].concat());
         let signer = Signer::open(&KeySource::File(path), &around).await.unwrap();
-        assert_eq!(
-            signer.principal_hint(),
-            Some(format!("{name}@test").as_str())
-        );
+        assert_eq!(signer.public().comment(), format!("{name}@test"));
         assert!(!signer.needs_touch());
         let line = signer.public().to_openssh().unwrap();
         for privilege in Privilege::ALL {

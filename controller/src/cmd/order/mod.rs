@@ -141,6 +141,15 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
     finish(session, how.going.json)
 }
 
+/// Who orders, as --actor says, else as the commands that act take it from the key's comment and from the system.
+pub(super) fn actor(said: Option<&str>, comment: &str) -> String {
+    let signature = Signature {
+        actor: said.map(str::to_owned),
+        ..Signature::default()
+    };
+    signature.actor(comment, &operator::by())
+}
+
 /// The order; who goes on with one doesn't change for whom it was, and why.
 fn order(
     what: &What,
@@ -148,7 +157,7 @@ fn order(
     (signer, by): (&Signer, &str),
     signature: &Signature,
 ) -> Result<Order> {
-    let comment = signer.principal_hint().unwrap_or_default();
+    let comment = signer.public().comment();
     let actor = match (earlier, &signature.actor) {
         (Some(earlier), None) => earlier.actor.clone(),
         _ => signature.actor(comment, by),
