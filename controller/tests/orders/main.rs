@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 mod fake;
+mod full_disk;
 mod kinds;
 mod line;
 mod operator;

@@ -82,7 +82,28 @@ impl Operator {
 
     /// Starts an order; words are separated by spaces.
     pub(crate) fn start(&self, broker: SocketAddr, words: &str) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_picket"))
+        self.launch(Command::new(env!("CARGO_BIN_EXE_picket")), broker, words)
+    }
+
+    /// The same on a disk on which a file may have so many bytes.
+    pub(crate) fn start_on_a_small_disk(
+        &self,
+        broker: SocketAddr,
+        words: &str,
+        bytes: u64,
+    ) -> Running {
+        let mut command = Command::new("sh");
+        // The signal would end picket; without it, the write fails as on a full disk.
+        command
+            .arg("-c")
+            .arg(r#"trap "" XFSZ; exec prlimit --fsize="$0" "$@""#)
+            .arg(bytes.to_string())
+            .arg(env!("CARGO_BIN_EXE_picket"));
+        self.launch(command, broker, words)
+    }
+
+    fn launch(&self, mut command: Command, broker: SocketAddr, words: &str) -> Running {
+        let mut child = command
             .args(words.split_ascii_whitespace())
             .args(["--broker", &format!("mqtt://{broker}"), "--json"])
             .arg("--key")
