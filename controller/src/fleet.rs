@@ -254,6 +254,22 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_inventory_is_one() {
+        let document = include_str!("../../docs/OPERATE.md");
+        let text = document.split("```toml\n").nth(1).unwrap();
+        let fleet = Fleet::parse(text.split("```").next().unwrap()).unwrap();
+        let cycles: Vec<_> = fleet.ids().map(|id| fleet.power_cycle(id)).collect();
+        let argv = [
+            "/usr/local/bin/poe-cycle",
+            "--switch",
+            "shelf-3",
+            "--port",
+            "7",
+        ];
+        assert_eq!(cycles, [Some(argv.map(str::to_owned).to_vec()), None]);
+    }
+
+    #[test]
     fn a_pi_has_the_fleets_power_cycle_or_its_own() {
         let fleet = Fleet::parse(
             r#"

@@ -201,6 +201,22 @@ fn the_history_is_that_of_one_operation() {
     assert_eq!(none, None);
 }
 
+#[test]
+fn the_document_lists_every_entry_with_its_fields() {
+    let document = include_str!("../../../docs/OPERATE.md");
+    let common = ["v", "time", "operation", "entry"];
+    for entry in entries() {
+        let value = serde_json::to_value(line(entry)).unwrap();
+        let start = format!("| `{}` |", value["entry"].as_str().unwrap());
+        let row = document.lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("no row begins with {start}"));
+        for field in value.as_object().unwrap().keys() {
+            let told = common.contains(&field.as_str()) || row.contains(&format!("`{field}`"));
+            assert!(told, "{field} is missing in {row}");
+        }
+    }
+}
+
 fn line(entry: Entry) -> Line {
     Line::new(now(), OPERATION, entry)
 }
