@@ -2,7 +2,14 @@
 //! tree that is a machine.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod admission;
+mod crashes;
+mod moves;
+mod operations;
+mod operator;
 mod orders;
+mod pi;
 mod properties;
-mod timelines;
+mod reboots;
+mod reports;
 mod world;

@@ -202,6 +202,12 @@ impl World {
         self.did.drain(..).filter_map(short).collect()
     }
 
+    /// That was done since the last call, and nothing else.
+    #[track_caller]
+    pub(super) fn expect(&mut self, expected: &[&str]) {
+        assert_eq!(self.take(), expected);
+    }
+
     fn perform(&mut self, action: Action) {
         let did = match action {
             Action::Publish {

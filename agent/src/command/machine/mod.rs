@@ -44,10 +44,12 @@ mod configure;
 mod identify;
 mod reboot;
 mod recovery;
+mod turn;
 
 use configure::Configure;
 use identify::Identify;
 use reboot::Reboot;
+use turn::{Turn, bounded, capped, unsupported};
 
 /// An operation makes at most this many transitions in a boot.
 pub(super) const MOST_TRANSITIONS: u32 = 64;
@@ -56,8 +58,6 @@ pub(super) const MOST_BOOTS: u8 = 8;
 /// The journal, the shell and the host have this long to answer before an operation goes on without them. Each has a shorter
 /// deadline of its own.
 const PATIENCE_MS: u64 = 15_000;
-/// A detail, and a warning, has at most this many bytes; there are at most [`MOST_WARNINGS`].
-const MOST_WORDS: usize = 400;
 /// A report carries at most this many warnings.
 const MOST_WARNINGS: usize = 8;
 
@@ -112,14 +112,6 @@ pub(super) struct Machine {
     configure: Option<Configure>,
     identify: Option<Identify>,
     steps: Vec<Step>,
-}
-
-/// The state that an operation comes into, and why.
-#[derive(Debug)]
-struct Turn {
-    state: State,
-    reason: Option<Reason>,
-    detail: Option<String>,
 }
 
 impl Machine {
@@ -307,60 +299,6 @@ impl Machine {
         if let Some(one) = &mut self.identify {
             one.until_ms.take_if(|_| one.operation == operation);
         }
-    }
-}
-
-impl Turn {
-    fn to(state: State) -> Self {
-        Self {
-            state,
-            reason: None,
-            detail: None,
-        }
-    }
-
-    fn failed(reason: Reason, detail: String) -> Self {
-        Self {
-            state: State::Failed,
-            reason: Some(reason),
-            detail: Some(detail),
-        }
-    }
-
-    fn refused(reason: Reason, detail: String) -> Self {
-        Self {
-            state: State::Refused,
-            ..Self::failed(reason, detail)
-        }
-    }
-
-    fn saying(mut self, detail: String) -> Self {
-        self.detail = Some(detail);
-        self
-    }
-}
-
-fn unsupported(id: u16) -> String {
-    let name = command::action_name(id).unwrap_or("unnamed");
-    format!("action {id} ({name}) is not known to this picketd; update it")
-}
-
-fn capped() -> String {
-    format!(
-        "it took {MOST_TRANSITIONS} steps, the most that an operation may take; look at the Pi's log"
-    )
-}
-
-/// As much of the words as a report may carry.
-pub(super) fn bounded(words: &str) -> String {
-    match words.len() > MOST_WORDS {
-        true => {
-            let end = (0..=MOST_WORDS)
-                .rev()
-                .find(|&at| words.is_char_boundary(at));
-            format!("{}...", &words[..end.unwrap_or(0)])
-        }
-        false => words.to_owned(),
     }
 }
 
