@@ -122,18 +122,14 @@ impl Host for AnyHost {
         self.preflights.begin();
     }
 
-    #[cfg_attr(
-        test,
-        expect(unreachable_code, reason = "in a unit test there is no machine")
-    )]
     fn reboot(&mut self) {
         if self.going_down.swap(true, Ordering::AcqRel) {
             return;
         }
         match &self.way_down {
             WayDown::Machine(rungs) => {
-                let (rungs, under_way) = (rungs.clone(), self.going_down.clone());
-                go_down(rungs, under_way, self.events_out.clone());
+                let under_way = self.going_down.clone();
+                go_down(rungs.ladder(), under_way, self.events_out.clone());
             }
             WayDown::Barred(why) => {
                 self.say(HostEvent::Stayed(why.clone()));
@@ -177,7 +173,7 @@ impl Host for AnyHost {
 
 /// Takes the ladder in a thread of its own: each step may take long, or for ever.
 fn go_down(
-    mut rungs: impl Rungs + Send + 'static,
+    mut rungs: Box<dyn Rungs + Send>,
     under_way: Arc<AtomicBool>,
     events: UnboundedSender<HostEvent>,
 ) {
@@ -186,7 +182,7 @@ fn go_down(
         .name("reboot".to_owned())
         .stack_size(STACK);
     let spawned = thread.spawn(move || {
-        let why = climb(&mut rungs, |step| {
+        let why = climb(&mut *rungs, |step| {
             // Nobody listens any more when the agent was stopped, which is how systemd begins.
             let _ = events.send(HostEvent::Rung(step));
         });

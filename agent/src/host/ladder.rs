@@ -32,7 +32,7 @@ pub(super) trait Rungs {
 }
 
 /// Takes every step, and tells each before it is taken. It comes back only if the machine is still up: why each step failed.
-pub(super) fn climb(rungs: &mut impl Rungs, mut tell: impl FnMut(String)) -> String {
+pub(super) fn climb(rungs: &mut dyn Rungs, mut tell: impl FnMut(String)) -> String {
     let mut why = Vec::new();
     match rungs.signal() {
         Ok(signal) => {
@@ -65,7 +65,7 @@ pub(super) fn climb(rungs: &mut impl Rungs, mut tell: impl FnMut(String)) -> Str
 }
 
 /// After a step that seems to have worked it waits; what is said if the machine is still up then.
-fn waited(rungs: &mut impl Rungs, taken: Result<(), String>, time: Duration, who: &str) -> String {
+fn waited(rungs: &mut dyn Rungs, taken: Result<(), String>, time: Duration, who: &str) -> String {
     match taken {
         Ok(()) => {
             rungs.wait(time);

@@ -6,12 +6,16 @@ use super::ladder::Rungs;
 use crate::world::World;
 
 /// There is none.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Machine {}
 
 impl Machine {
     pub(super) fn open(_: &World) -> Result<Self, String> {
         Err("this is a unit test".to_owned())
+    }
+
+    pub(super) fn ladder(&self) -> Box<dyn Rungs + Send> {
+        match *self {}
     }
 }
 

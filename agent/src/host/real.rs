@@ -37,6 +37,11 @@ impl Machine {
                 .map_err(|error| format!("can't open /proc/sysrq-trigger: {error}")),
         })
     }
+
+    /// The way down, to be taken once.
+    pub(super) fn ladder(&self) -> Box<dyn Rungs + Send> {
+        Box::new(self.clone())
+    }
 }
 
 impl Rungs for Machine {

@@ -52,7 +52,7 @@ async fn the_machine_that_runs_the_tests_stays() {
 async fn a_ladder_that_fails_is_told_step_by_step_and_can_be_taken_again() {
     let (events, mut told) = unbounded_channel();
     let under_way = Arc::new(AtomicBool::new(true));
-    go_down(Failing, under_way.clone(), events);
+    go_down(Box::new(Failing), under_way.clone(), events);
     let mut steps = 0;
     let why = loop {
         match told.recv().await.unwrap() {

@@ -152,16 +152,22 @@ fn a_note_that_nobody_wrote_changes_nothing() {
     for note in [
         "",
         "garbage",
-        "../../../proc none 1\n",
+        "../other mmc0 1\n",
         "ACT\0 mmc0 1\n",
         "PWR heartbeat 1\n",
         &"x".repeat(5_000),
     ] {
-        let (_tree, world) = copy("pi3-nfs3");
+        let (tree, world) = copy("pi3-nfs3");
+        let other = tree.path().join("sys/class/other");
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("trigger"), "none").unwrap();
+        fs::write(other.join("brightness"), "0").unwrap();
         let before = leds(&world);
         fs::write(world.run_dir().join("led"), note).unwrap();
         drop(Led::open(&world));
         assert_eq!(leds(&world), before, "{note:?}");
+        let outside = fs::read_to_string(other.join("trigger")).unwrap();
+        assert_eq!(outside, "none", "{note:?}");
     }
 }
 
