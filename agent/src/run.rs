@@ -1,7 +1,9 @@
 //! The owner loop: waits for what can happen, asks the core, and does what it says. Everything that decides is elsewhere.
 mod agent;
+mod reload;
 mod spool_file;
 mod start;
+mod status;
 
 use std::io;
 

@@ -33,7 +33,7 @@ pub struct Parts {
     /// The service manager.
     pub notifier: Notifier,
     /// The configuration's file, for the reload.
-    pub config: super::start::Source,
+    pub config: super::reload::Source,
     /// The last connection's number.
     pub connection: u32,
 }

@@ -1,21 +1,14 @@
 //! How an agent comes up: from its configuration to the running loop. Each step says what it tried when it fails.
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
-use picket_proto::{BootId, Status, metric, status::Sensor};
-
-use super::{Agent, Parts, Waits, serve, spool_file};
+use super::{Agent, Parts, Waits, reload::Source, serve, spool_file, status::status};
 use crate::{
-    config::{self, Effective, Loaded, Settings},
+    config::{Loaded, Settings},
     device_id,
-    inventory::Inventory,
     link::{Access, AccessError, Identity, MqttLink},
     log,
     notify::{Notifier, Word},
-    runtime_state::{RuntimeError, RuntimeState, checksum},
+    runtime_state::{RuntimeError, RuntimeState},
     sampler::{ROOT_MOUNT, Sampler},
     sources::{nfs_null::Probe, nfs_server},
     telemetry::{self, Telemetry, TelemetrySettings},
@@ -40,17 +33,6 @@ pub enum StartError {
     /// The kernel doesn't give what the loop waits with.
     #[error("the loop can't wait for ticks, signals and the network")]
     Wait(#[source] io::Error),
-}
-
-/// Where the configuration came from, for a reload.
-#[derive(Debug)]
-pub struct Source {
-    /// Its file.
-    pub path: PathBuf,
-    /// The machine, for the kernel command line.
-    pub world: World,
-    /// What is in force.
-    pub effective: Vec<Effective>,
 }
 
 /// Runs the agent until it is told to stop.
@@ -168,81 +150,4 @@ fn not_used(directory: &Path, error: &dyn std::fmt::Display) {
         "the spool saved in {} is not used, and what is in it is lost: {error}; the next orderly stop replaces it",
         directory.display()
     );
-}
-
-fn status(world: &World, loaded: &Loaded, boot: BootId) -> Status {
-    let telemetry = &loaded.settings.telemetry;
-    let sensors = loaded
-        .settings
-        .sampler
-        .sensors
-        .iter()
-        .zip(metric::AMBIENT_TEMPERATURE_1.0..);
-    let mut status = Status {
-        agent_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-        boot: Some(boot),
-        features: Some(vec!["telemetry".to_owned()]),
-        config_hash: Some(config_hash(&loaded.effective)),
-        sample_every_ms: Some(telemetry.periods.period_ms()),
-        window_ms: Some(telemetry.periods.window_ms()),
-        sensors: Some(
-            sensors
-                .map(|(sensor, id)| Sensor {
-                    metric: picket_proto::MetricId(id),
-                    name: sensor.name.clone(),
-                })
-                .collect(),
-        ),
-        ..Status::default()
-    };
-    Inventory::read(world).fill(&mut status);
-    status
-}
-
-/// FNV-1a over the keys and values in force, so that equal set-ups have equal hashes wherever they were written.
-fn config_hash(effective: &[Effective]) -> u64 {
-    let lines: Vec<String> = effective
-        .iter()
-        .map(|line| {
-            format!(
-                "{}={}\n",
-                line.key,
-                line.value.as_deref().unwrap_or_default()
-            )
-        })
-        .collect();
-    checksum(lines.concat().as_bytes())
-}
-
-impl Source {
-    /// Reads the configuration again and says what a restart would change. Nothing changes while running: one way to
-    /// come up is easier to trust than two.
-    pub(super) fn reload(&self) {
-        let loaded = match config::load(&self.path, &self.world) {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                return tracing::error!(
-                    "the configuration is not valid now, a restart would fail: {error}"
-                );
-            }
-        };
-        let changed: Vec<&str> = loaded
-            .effective
-            .iter()
-            .filter(|now| {
-                !self
-                    .effective
-                    .iter()
-                    .any(|before| (&before.key, &before.value) == (&now.key, &now.value))
-            })
-            .map(|now| now.key.as_str())
-            .collect();
-        match changed.is_empty() {
-            true => tracing::info!("the configuration was read again: nothing changed"),
-            false => tracing::warn!(
-                "these settings changed and need a restart: {}",
-                changed.join(", ")
-            ),
-        }
-    }
 }
