@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use crate::config::Periods;
+
 /// The way to the service manager, if there is one.
 #[derive(Debug, Default)]
 pub struct Notifier {
@@ -33,6 +35,14 @@ pub enum Word {
     Stopping,
     /// One line for people.
     Status(String),
+}
+
+impl Word {
+    /// The loop is sure to wake up at each tick only; one that comes late is no death.
+    #[must_use]
+    pub fn silence(periods: Periods) -> Self {
+        Self::Silence(Duration::from_millis(2 * u64::from(periods.period_ms())))
+    }
 }
 
 impl Notifier {
@@ -61,10 +71,11 @@ impl Notifier {
         let text = match word {
             Word::Ready => "READY=1".to_owned(),
             Word::Watchdog if self.watchdog.is_none() => return,
-            Word::Silence(silence) if self.watchdog.is_none_or(|patience| patience >= *silence) => {
-                return;
-            }
-            Word::Silence(silence) => format!("WATCHDOG_USEC={}", silence.as_micros()),
+            // Said also when the manager's own patience is enough: the word before may have asked for more.
+            Word::Silence(silence) => match self.watchdog {
+                Some(patience) => format!("WATCHDOG_USEC={}", patience.max(*silence).as_micros()),
+                None => return,
+            },
             Word::Watchdog => "WATCHDOG=1".to_owned(),
             Word::Stopping => "STOPPING=1".to_owned(),
             Word::Status(line) => format!("STATUS={}", line.replace('\n', " ")),
@@ -106,12 +117,15 @@ mod tests {
                 socket: Some(open(&name).unwrap()),
                 watchdog: Some(Duration::from_secs(180)),
             };
-            notifier.say(&Word::Silence(Duration::from_secs(20)));
             for (word, text) in [
                 (Word::Ready, "READY=1"),
                 (
-                    Word::Silence(Duration::from_secs(1_200)),
+                    Word::silence(Periods::new(600_000, 600_000).unwrap()),
                     "WATCHDOG_USEC=1200000000",
+                ),
+                (
+                    Word::silence(Periods::default()),
+                    "WATCHDOG_USEC=180000000",
                 ),
                 (Word::Watchdog, "WATCHDOG=1"),
                 (Word::Stopping, "STOPPING=1"),
