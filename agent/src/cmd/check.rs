@@ -1,10 +1,14 @@
-//! `picketd check`: validates a configuration and prints the settings in force and where each was written. It starts
-//! nothing and prints no secret.
+//! `picketd check`: validates a configuration and prints the settings in force, where each was written, and who may command
+//! this Pi. It starts nothing and prints no secret.
 //!
 //! Exit codes: 0 valid, 1 the output failed, 2 something is wrong. A wrong word on the kernel command line is wrong here,
 //! though `picketd run` would go on with the file's value.
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
+use picket_proto::Privilege;
 use serde_json::json;
 
 use super::failure::Failure;
@@ -12,6 +16,7 @@ use crate::{
     config::{self, Effective, Loaded, Origin, Problem},
     link::Access,
     log::chain,
+    trust::{self, AllowedSigners, Signer},
     world::World,
 };
 
@@ -24,7 +29,8 @@ pub struct Args {
     /// The machine's root: its kernel command line counts
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// Print one line of JSON: {"valid":BOOL,"settings":{KEY:{"value":TEXT,"origin":TEXT},...},"problems":[TEXT,...]}
+    /// Print one line of JSON: {"valid":BOOL,"settings":{KEY:{"value":TEXT,"origin":TEXT},...},"signers":[{"line":NUMBER,
+    /// "principals":TEXT,"namespaces":[TEXT,...],"fingerprint":TEXT,"text":TEXT},...],"problems":[TEXT,...]}
     #[arg(long)]
     pub json: bool,
 }
@@ -34,47 +40,82 @@ pub struct Args {
 /// # Errors
 /// [`Failure::Usage`] with everything that is wrong.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
-    let (effective, problems) = match config::load(&args.config, &World::new(&args.root)) {
-        Ok(loaded) => judged(loaded),
-        Err(invalid) => (Vec::new(), texts(&invalid.0)),
+    let judged = match config::load(&args.config, &World::new(&args.root)) {
+        Ok(loaded) => Judged::of(loaded),
+        Err(invalid) => Judged {
+            problems: texts(&invalid.0),
+            ..Judged::default()
+        },
     };
     if args.json {
-        writeln!(out, "{}", object(&effective, &problems)).map_err(Failure::output)?;
+        writeln!(out, "{}", object(&judged)).map_err(Failure::output)?;
     } else {
-        table(&effective, out).map_err(Failure::output)?;
+        table(&judged, out).map_err(Failure::output)?;
     }
-    match problems.is_empty() {
+    match judged.problems.is_empty() {
         true => Ok(()),
-        false => Err(Failure::Usage(problems.join("\n"))),
+        false => Err(Failure::Usage(judged.problems.join("\n"))),
     }
 }
 
-/// Valid settings may still name files that don't hold what they should. A notice is a word on stderr and no problem.
-fn judged(loaded: Loaded) -> (Vec<Effective>, Vec<String>) {
-    let mut problems = texts(&loaded.warnings);
-    if let Err(error) = Access::load(&loaded.settings.link) {
-        problems.push(chain(&error));
+/// What there is to say of a configuration.
+#[derive(Default)]
+struct Judged {
+    effective: Vec<Effective>,
+    signers: AllowedSigners,
+    problems: Vec<String>,
+}
+
+impl Judged {
+    /// Valid settings may still name files that don't hold what they should.
+    fn of(loaded: Loaded) -> Self {
+        let mut judged = Self {
+            problems: texts(&loaded.warnings),
+            effective: loaded.effective,
+            signers: AllowedSigners::default(),
+        };
+        if let Err(error) = Access::load(&loaded.settings.link) {
+            judged.problems.push(chain(&error));
+        }
+        if let Some(path) = &loaded.settings.allowed_signers {
+            judged.read_signers(path);
+        }
+        judged
     }
-    if let Some(notice) = loaded.settings.notice() {
-        eprintln!("picketd: {notice}");
+
+    fn read_signers(&mut self, path: &Path) {
+        match trust::load(path) {
+            Ok(file) => {
+                let path = path.display();
+                let lines = file.problems.iter();
+                self.problems
+                    .extend(lines.map(|problem| format!("{path}, {problem}")));
+                self.problems.extend(file.warnings);
+                self.signers = file.signers;
+            }
+            Err(error) => self.problems.push(chain(&error)),
+        }
     }
-    (loaded.effective, problems)
 }
 
 fn texts(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
-fn table(effective: &[Effective], out: &mut impl Write) -> std::io::Result<()> {
-    for Effective { key, value, origin } in effective {
+fn table(judged: &Judged, out: &mut impl Write) -> std::io::Result<()> {
+    for Effective { key, value, origin } in &judged.effective {
         let value = value.as_deref().unwrap_or("(not set)");
         writeln!(out, "{key:<24} {value:<32} {origin}")?;
+    }
+    for signer in judged.signers.iter() {
+        writeln!(out, "{:<24} {signer}", "signer")?;
     }
     Ok(())
 }
 
-fn object(effective: &[Effective], problems: &[String]) -> serde_json::Value {
-    let settings: serde_json::Map<_, _> = effective
+fn object(judged: &Judged) -> serde_json::Value {
+    let settings: serde_json::Map<_, _> = judged
+        .effective
         .iter()
         .filter(|line| line.value.is_some() || line.origin != Origin::Default)
         .map(|line| {
@@ -82,5 +123,22 @@ fn object(effective: &[Effective], problems: &[String]) -> serde_json::Value {
             (line.key.clone(), setting)
         })
         .collect();
-    json!({"valid": problems.is_empty(), "settings": settings, "problems": problems})
+    let signers: Vec<_> = judged.signers.iter().map(signer).collect();
+    json!({
+        "valid": judged.problems.is_empty(),
+        "settings": settings,
+        "signers": signers,
+        "problems": judged.problems,
+    })
+}
+
+fn signer(signer: &Signer) -> serde_json::Value {
+    let namespaces: Vec<_> = signer.privileges().map(Privilege::namespace).collect();
+    json!({
+        "line": signer.line(),
+        "principals": signer.principals(),
+        "namespaces": namespaces,
+        "fingerprint": signer.fingerprint().to_string(),
+        "text": signer.to_string(),
+    })
 }
