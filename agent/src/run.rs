@@ -1,9 +1,14 @@
 //! The owner loop: waits for what can happen, asks the core, and does what it says. Everything that decides is elsewhere.
 mod agent;
+mod commands;
+mod keep;
 mod reload;
+mod signers;
 mod spool_file;
 mod start;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 
@@ -14,6 +19,8 @@ use tokio::{
 
 use crate::{
     clock::{Alarm, Slot, TickTimer},
+    host::{Host, HostEvent},
+    journal::{Journal, Outcome},
     link::{Link, LinkEvent},
     notify::STOP_DEADLINE,
 };
@@ -28,9 +35,13 @@ pub enum Event {
     Tick(Slot),
     /// Something happened on the link.
     Link(LinkEvent),
-    /// The time that telemetry named has come.
+    /// The journal answers.
+    Journal(Outcome),
+    /// The host has something to say.
+    Host(HostEvent),
+    /// The time that telemetry or an operation named has come.
     Deadline,
-    /// SIGHUP: read the configuration again.
+    /// SIGHUP: read the configuration and the allowed signers again.
     Reload,
     /// SIGTERM or SIGINT: stop in an orderly way.
     Stop,
@@ -38,11 +49,38 @@ pub enum Event {
     GiveUp,
 }
 
+/// What an agent acts on. It answers with events.
+#[derive(Debug)]
+pub struct Outside<L, H> {
+    /// The way to the broker.
+    pub link: L,
+    /// The machine.
+    pub host: H,
+    /// What must survive.
+    pub journal: Journal,
+    timer: TickTimer,
+}
+
+impl<L: Link, H: Host> Outside<L, H> {
+    /// Begins to tick now.
+    ///
+    /// # Errors
+    /// No timer can be had.
+    pub fn new(link: L, host: H, journal: Journal, period_ms: u32) -> io::Result<Self> {
+        let timer = TickTimer::new(u64::from(period_ms))?;
+        Ok(Self {
+            link,
+            host,
+            journal,
+            timer,
+        })
+    }
+}
+
 /// What the loop waits for.
 #[derive(Debug)]
-pub struct Waits<L> {
-    link: L,
-    timer: TickTimer,
+pub struct Waits<L, H> {
+    outside: Outside<L, H>,
     alarm: Alarm,
     terminate: Signal,
     interrupt: Signal,
@@ -50,15 +88,14 @@ pub struct Waits<L> {
     give_up: Option<Instant>,
 }
 
-impl<L: Link> Waits<L> {
-    /// Begins to tick now.
+impl<L: Link, H: Host> Waits<L, H> {
+    /// Takes the signals from now on.
     ///
     /// # Errors
-    /// No timer or no signal handler can be had.
-    pub fn new(link: L, period_ms: u64) -> io::Result<Self> {
+    /// No alarm or no signal handler can be had.
+    pub fn new(outside: Outside<L, H>) -> io::Result<Self> {
         Ok(Self {
-            link,
-            timer: TickTimer::new(period_ms)?,
+            outside,
             alarm: Alarm::new()?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -70,8 +107,14 @@ impl<L: Link> Waits<L> {
     /// The next thing that happens. `deadline` is on CLOCK_BOOTTIME, in ms.
     async fn next(&mut self, deadline: Option<u64>) -> io::Result<Event> {
         let stopping = self.give_up.is_some();
+        let Outside {
+            link,
+            host,
+            journal,
+            timer,
+        } = &mut self.outside;
         // The next tick asks for the deadline again, so one that isn't before it needs no wake-up of its own.
-        let deadline = deadline.filter(|due| stopping || *due < self.timer.next_ms());
+        let deadline = deadline.filter(|due| stopping || *due < timer.next_ms());
         tokio::select! {
             // The order is the precedence, and saves asking for chance at every turn.
             biased;
@@ -82,13 +125,17 @@ impl<L: Link> Waits<L> {
             // Cancel-safe: as above.
             _ = self.hangup.recv(), if !stopping => Ok(Event::Reload),
             // Cancel-safe: an expiry that was not read stays in the timer.
-            slot = self.timer.tick(), if !stopping => slot.map(Event::Tick),
+            slot = timer.tick(), if !stopping => slot.map(Event::Tick),
             // Cancel-safe: an alarm that rang stays so.
             rang = self.alarm.at(deadline) => rang.map(|()| Event::Deadline),
+            // Cancel-safe: the trait asks for it.
+            event = host.event(), if !stopping => Ok(Event::Host(event)),
+            // Cancel-safe: an outcome that was not taken stays.
+            outcome = journal.outcome(), if !stopping => Ok(Event::Journal(outcome)),
             // Cancel-safe: a deadline keeps no state.
             () = at(self.give_up) => Ok(Event::GiveUp),
             // Last, since a broker may always have something to say. Cancel-safe: the trait asks for it.
-            event = self.link.event() => Ok(Event::Link(event)),
+            event = link.event() => Ok(Event::Link(event)),
         }
     }
 
@@ -101,19 +148,24 @@ impl<L: Link> Waits<L> {
 ///
 /// # Errors
 /// The tick timer failed.
-pub async fn serve<L: Link>(mut agent: Agent, mut waits: Waits<L>) -> io::Result<()> {
+pub async fn serve<L: Link, H: Host>(mut agent: Agent, mut waits: Waits<L, H>) -> io::Result<()> {
     loop {
         let event = waits.next(agent.deadline()).await?;
+        if matches!(event, Event::Stop | Event::Host(HostEvent::Down)) {
+            waits.stopping();
+        }
+        let outside = &mut waits.outside;
+        agent.give_back(outside);
         match event {
-            Event::Tick(slot) => agent.tick(slot, &mut waits.link),
+            Event::Tick(slot) => agent.tick(slot, outside),
             Event::Link(LinkEvent::Stopped) | Event::GiveUp => break,
-            Event::Link(event) => agent.link(event, &mut waits.link),
-            Event::Deadline => agent.deadline_came(&mut waits.link),
-            Event::Reload => agent.reload(),
-            Event::Stop => {
-                waits.stopping();
-                agent.stop(&mut waits.link);
-            }
+            Event::Link(event) => agent.link(event, outside),
+            Event::Journal(outcome) => agent.journal(outcome, outside),
+            Event::Host(HostEvent::Down) => agent.stop("the machine goes down", outside),
+            Event::Host(event) => agent.host(event, outside),
+            Event::Deadline => agent.deadline_came(outside),
+            Event::Reload => agent.reload(outside),
+            Event::Stop => agent.stop("stopping", outside),
         }
     }
     agent.save();

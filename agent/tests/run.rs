@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use picket_test_keys::TestKey;
 use rustix::process::{Pid, Signal, kill_process};
 
 const BOOT: &str = "6c45ee9d-3e4a-4a0b-b2c1-0f61de43d3d5";
@@ -131,28 +132,53 @@ fn a_wrong_id_on_the_kernel_command_line_ends_run_and_fails_check() {
 }
 
 #[test]
-fn who_may_sign_commands_is_answered_with_a_warning_while_there_are_none() {
+fn check_prints_who_may_command_this_pi_and_names_each_line_that_does_not_count() {
     let place = Place::new();
     let signers = place.path("allowed_signers");
-    fs::write(&signers, "").unwrap();
     let mut text = fs::read_to_string(place.path("picketd.toml")).unwrap();
-    let output = place.command_of("check").output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty());
     text += &format!("allowed_signers = {signers:?}\n");
     fs::write(place.path("picketd.toml"), text).unwrap();
-    let checked = place.command_of("check").output().unwrap();
-    assert!(checked.status.success());
-    let mut child = place.command().stderr(Stdio::piped()).spawn().unwrap();
-    place.expect("READY=1");
-    place.stop(&mut child);
-    let ran = child.wait_with_output().unwrap();
-    for output in [checked, ran] {
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            said.contains("carries out no commands: it only observes"),
-            "{said}"
-        );
+    let key = TestKey::new(1).public();
+    let good = format!(
+        "# who is on duty\nalice@example.org namespaces=\"picket-operate@1\",valid-before=\"20270131Z\" {key}\n"
+    );
+    let check = |text: &str, words: &[&str]| {
+        fs::write(&signers, text).unwrap();
+        let output = place.command_of("check").args(words).output().unwrap();
+        let [out, error] =
+            [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap());
+        (output.status.code(), out, error)
+    };
+    let (code, out, error) = check(&good, &[]);
+    assert_eq!(code, Some(0), "{error}");
+    for words in [
+        "line 2: alice@example.org, picket-operate@1, SHA256:",
+        ", until 2027-01-31 00:00:00 UTC",
+    ] {
+        assert!(out.contains(words), "no {words:?} in {out}");
     }
+    let (code, out, error) = check(&(good + "bob ssh-rsa AAAA\n"), &["--json"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        error.contains("allowed_signers, line 3: a key of kind ssh-rsa"),
+        "{error}"
+    );
+    let said: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(said["signers"].as_array().unwrap().len(), 1);
+    assert_eq!(said["signers"][0]["principals"], "alice@example.org");
+    assert_eq!(
+        said["signers"][0]["namespaces"],
+        serde_json::json!(["picket-operate@1"])
+    );
+    let (code, _, error) = check("", &[]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("names nobody who may sign"), "{error}");
+    fs::remove_file(&signers).unwrap();
+    let output = place.command_of("check").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("allowed_signers; see that it is there")
+    );
 }
 
 struct Place {

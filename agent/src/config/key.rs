@@ -28,6 +28,7 @@ pub const KEYS: &[Key] = &[
     key("id", None),
     key("topic_root", Some("picket")),
     key("allowed_signers", None),
+    key("signers_without_clock", Some("refuse")),
     key("state_dir", Some("/var/lib/picket")),
     key("ack", Some("puback")),
     key("sample_every", Some("10s")),

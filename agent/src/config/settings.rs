@@ -20,6 +20,7 @@ use super::{
 use crate::{
     sampler::{NfsProbe, SamplerSettings},
     telemetry::{AckMode, MAX_TEMPERATURE_LIMITS, MIN_SPOOL_BYTES},
+    trust::Unjudged,
 };
 
 /// Everything that an agent is told.
@@ -35,20 +36,13 @@ pub struct Settings {
     pub telemetry: TelemetryPart,
     /// Where the spool is saved at an orderly stop.
     pub state_dir: PathBuf,
-    /// Who may sign commands. Nobody reads it while there are none: [`Settings::notice`] says so.
+    /// The file that says who may sign commands, in OpenSSH's allowed_signers format. Whether it can be read shows when it is: an
+    /// agent without it still observes.
     pub allowed_signers: Option<PathBuf>,
+    /// Whether a signer with a validity counts while the clock is unknown.
+    pub signers_without_clock: Unjudged,
     /// Up to which level to log.
     pub log: LevelFilter,
-}
-
-impl Settings {
-    /// What is valid and still not what it seems, in words for a person.
-    #[must_use]
-    pub fn notice(&self) -> Option<&'static str> {
-        self.allowed_signers.as_ref().map(|_| {
-            "allowed_signers is set, but this version carries out no commands: it only observes"
-        })
-    }
 }
 
 /// How to reach the broker.
@@ -103,7 +97,8 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
             .map_err(|_| "write 16 hex digits, like \"00000000a1b2c3d4\"".to_owned())
     });
     let topic_root = reader.take("topic_root", topic_root);
-    let allowed_signers = reader.take_optional("allowed_signers", readable);
+    let allowed_signers = reader.take_optional("allowed_signers", absolute);
+    let signers_without_clock = reader.take("signers_without_clock", unjudged);
     let state_dir = reader.take("state_dir", absolute);
     let telemetry = telemetry(reader);
     let nfs_probe = reader.take("nfs_probe", nfs_probe);
@@ -119,6 +114,7 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
         telemetry,
         state_dir,
         allowed_signers,
+        signers_without_clock,
         log,
     }
 }
@@ -253,6 +249,14 @@ fn nfs_probe(raw: &Raw) -> Result<NfsProbe, String> {
             "write \"auto\", \"off\", or the server's address and port, like \"192.0.2.1:2049\""
                 .to_owned()
         }),
+    }
+}
+
+fn unjudged(raw: &Raw) -> Result<Unjudged, String> {
+    match raw.text()? {
+        "refuse" => Ok(Unjudged::Refuse),
+        "accept" => Ok(Unjudged::Accept),
+        _ => Err("write \"refuse\" or \"accept\"".to_owned()),
     }
 }
 

@@ -105,8 +105,15 @@ const WRONG: &[(&str, &[&str])] = &[
     ("topic_root = \"a/+\"", &["`topic_root`", "letters, digits"]),
     ("topic_root = \"/a\"", &["`topic_root`", "words of"]),
     (
-        "allowed_signers = \"/nonexistent\"",
-        &["`allowed_signers`", "a file that picketd can read"],
+        "allowed_signers = \"signers\"",
+        &["`allowed_signers`", "write an absolute path"],
+    ),
+    (
+        "signers_without_clock = \"maybe\"",
+        &[
+            "`signers_without_clock` = \"maybe\"",
+            "\"refuse\" or \"accept\"",
+        ],
     ),
     ("state_dir = \"state\"", &["`state_dir`", "absolute"]),
     ("ack = \"\"", &["`ack`", "puback"]),

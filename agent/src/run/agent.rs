@@ -4,11 +4,12 @@ use std::{mem, path::PathBuf};
 
 use picket_proto::{Ack, Channel, Status, frame};
 
-use super::spool_file;
+use super::{Outside, commands::is_of_commands, signers};
 use crate::{
     clock::{self, Slot, Wall},
+    command::{self, Commands},
+    host::Host,
     link::{Link, LinkEvent, Publish},
-    log::chain,
     notify::{Notifier, Word},
     runtime_state::{Progress, RuntimeState},
     sampler::Sampler,
@@ -20,8 +21,10 @@ use crate::{
 pub struct Parts {
     /// Reads the machine.
     pub sampler: Sampler,
-    /// Decides.
+    /// Decides what is said, and when.
     pub telemetry: Telemetry,
+    /// Decides what is done that was ordered.
+    pub commands: Commands,
     /// The run directory.
     pub state: RuntimeState,
     /// What the agent says of itself.
@@ -41,14 +44,14 @@ pub struct Parts {
 /// A running agent.
 #[derive(Debug)]
 pub struct Agent {
-    parts: Parts,
-    wall: Wall,
+    pub(super) parts: Parts,
+    pub(super) wall: Wall,
     /// What the run directory's record says, if it could be written.
-    recorded: Option<Progress>,
+    pub(super) recorded: Option<Progress>,
     /// The run directory could not be written; said once.
-    state_failed: bool,
-    /// Publishes that the link did not take, and of which their owners don't know yet.
-    refused: Vec<DeliveryId>,
+    pub(super) state_failed: bool,
+    /// Publishes that the link did not take, and of which their owners don't know yet; `None` is the status.
+    refused: Vec<Option<DeliveryId>>,
 }
 
 impl Agent {
@@ -64,13 +67,34 @@ impl Agent {
         }
     }
 
-    /// When telemetry wants to be asked again, CLOCK_BOOTTIME in ms.
+    /// When telemetry or an operation wants to be asked again, CLOCK_BOOTTIME in ms.
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
-        self.parts.telemetry.deadline()
+        let commands = self.parts.commands.deadline();
+        self.parts
+            .telemetry
+            .deadline()
+            .into_iter()
+            .chain(commands)
+            .min()
     }
 
-    pub(super) fn tick(&mut self, slot: Slot, link: &mut impl Link) {
+    /// What the link did not take goes back to its owners. That comes before the next event and not at once, since the owner's
+    /// answer may be another publish, and a link that is full takes none before it had its turn.
+    pub(super) fn give_back<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
+        let refused = mem::take(&mut self.refused);
+        if refused.contains(&None) {
+            self.announce(outside);
+        }
+        for delivery in refused.into_iter().flatten() {
+            match is_of_commands(delivery) {
+                true => self.command(command::Input::Refused(delivery), outside),
+                false => self.tell(Input::Refused(delivery), outside),
+            }
+        }
+    }
+
+    pub(super) fn tick<L: Link, H: Host>(&mut self, slot: Slot, outside: &mut Outside<L, H>) {
         let sample = self.parts.sampler.sample(slot.boottime_ms);
         let input = Input::Tick {
             boottime_ms: slot.boottime_ms,
@@ -78,15 +102,17 @@ impl Agent {
             wall: self.wall.now(),
             sample,
         };
-        self.tell(input, link);
+        self.tell(input, outside);
+        self.look_at_commands(outside);
         self.parts.notifier.say(&Word::Watchdog);
     }
 
-    pub(super) fn deadline_came(&mut self, link: &mut impl Link) {
-        self.tell(Input::Deadline, link);
+    pub(super) fn deadline_came<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
+        self.tell(Input::Deadline, outside);
+        self.look_at_commands(outside);
     }
 
-    pub(super) fn link(&mut self, event: LinkEvent, link: &mut impl Link) {
+    pub(super) fn link<L: Link, H: Host>(&mut self, event: LinkEvent, outside: &mut Outside<L, H>) {
         match event {
             LinkEvent::Connecting { connection } => {
                 self.parts.connection = connection;
@@ -97,64 +123,73 @@ impl Agent {
                 self.parts
                     .notifier
                     .say(&Word::Status("connected to the broker".to_owned()));
-                self.announce(link);
-                self.tell(Input::Connected, link);
+                self.announce(outside);
+                self.command(command::Input::Connected, outside);
+                self.tell(Input::Connected, outside);
             }
             LinkEvent::Disconnected { cause } => {
                 let status = format!("not connected to the broker: {cause}");
                 self.parts.notifier.say(&Word::Status(status));
-                self.tell(Input::Disconnected, link);
+                self.command(command::Input::Disconnected, outside);
+                self.tell(Input::Disconnected, outside);
             }
-            LinkEvent::Delivered(delivery) => self.tell(Input::Delivered(delivery), link),
+            LinkEvent::Delivered(delivery) if is_of_commands(delivery) => {
+                self.command(command::Input::Delivered(delivery), outside);
+            }
+            LinkEvent::Delivered(delivery) => self.tell(Input::Delivered(delivery), outside),
             LinkEvent::OversizedPacket { active } => {
                 note_oversized(active);
-                self.tell(Input::OversizedPacket { active }, link);
+                self.tell(Input::OversizedPacket { active }, outside);
             }
+            LinkEvent::Message {
+                channel: Channel::Command,
+                payload,
+                retained,
+            } => self.command(command::Input::Command { payload, retained }, outside),
             LinkEvent::Message {
                 channel, retained, ..
             } if retained => ignore_retained(channel),
             LinkEvent::Message {
                 channel, payload, ..
-            } => self.message(channel, &payload, link),
+            } => self.message(channel, payload, outside),
             LinkEvent::Stopped => {}
         }
     }
 
-    pub(super) fn reload(&mut self) {
+    pub(super) fn reload<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
         self.parts.config.reload();
+        let signers = signers::load(self.parts.config.allowed_signers.as_deref());
+        signers::tell(signers.as_ref(), &mut self.parts.status);
+        self.parts.commands.set_signers(signers);
+        self.announce(outside);
     }
 
-    pub(super) fn stop(&mut self, link: &mut impl Link) {
-        tracing::info!("stopping");
+    pub(super) fn stop<L: Link, H: Host>(&mut self, why: &str, outside: &mut Outside<L, H>) {
+        tracing::info!("{why}");
         self.parts.notifier.say(&Word::Stopping);
-        self.tell(Input::Stop, link);
-        link.stop();
+        self.tell(Input::Stop, outside);
+        outside.host.stop();
+        outside.link.stop();
     }
 
-    /// The last act: what is not confirmed goes to the state directory, once.
-    pub(super) fn save(&self) {
-        let image = self.parts.telemetry.save();
-        if let Err(error) = spool_file::save(&self.parts.state_dir, &image) {
-            let directory = self.parts.state_dir.display();
-            tracing::warn!(
-                "can't save the spool in {directory}: {error}; what is not confirmed is lost"
-            );
-        }
-        let _ = self.write_progress(&self.progress());
-    }
-
-    fn message(&mut self, channel: Channel, payload: &[u8], link: &mut impl Link) {
-        if channel != Channel::Ack {
-            // Without signers the agent only observes.
-            return tracing::debug!(%channel, "a message is dropped: this agent only observes");
-        }
-        match frame::decode::<Ack>(payload) {
-            Ok(ack) => self.tell(Input::Acked(ack), link),
-            Err(error) => tracing::warn!("an ack can't be read: {error}"),
+    fn message<L: Link, H: Host>(
+        &mut self,
+        channel: Channel,
+        payload: Vec<u8>,
+        outside: &mut Outside<L, H>,
+    ) {
+        match channel {
+            Channel::Ping => self.command(command::Input::Ping { payload }, outside),
+            Channel::Ack => match frame::decode::<Ack>(&payload) {
+                Ok(ack) => self.tell(Input::Acked(ack), outside),
+                Err(error) => tracing::warn!("an ack can't be read: {error}"),
+            },
+            channel => tracing::debug!(%channel, "a message is dropped: nothing comes that way"),
         }
     }
 
-    fn announce(&mut self, link: &mut impl Link) {
+    /// The status goes out as it is now.
+    pub(super) fn announce<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
         self.parts.status.boottime_ms = Some(clock::boottime_ms());
         let status = Publish {
             delivery: None,
@@ -162,21 +197,11 @@ impl Agent {
             payload: frame::encode(&self.parts.status),
             retained: true,
         };
-        if link.publish(status).is_err() {
-            tracing::warn!("the link is too busy for a status; the next connection brings it");
-        }
+        self.publish(status, outside);
     }
 
-    /// What the link did not take before goes back first. It is told now and not at once, since the owner's answer may be another
-    /// publish, and a link that is full takes none before it had its turn.
-    fn tell(&mut self, input: Input, link: &mut impl Link) {
-        let refused = mem::take(&mut self.refused).into_iter();
-        for input in refused.map(Input::Refused).chain([input]) {
-            self.tell_one(input, link);
-        }
-    }
-
-    fn tell_one(&mut self, input: Input, link: &mut impl Link) {
+    /// Tells telemetry, and publishes what it says.
+    pub(super) fn tell<L: Link, H: Host>(&mut self, input: Input, outside: &mut Outside<L, H>) {
         let actions = self.parts.telemetry.handle(input, clock::boottime_ms());
         // First, so that no number that goes out is ever given again.
         self.keep_progress();
@@ -193,55 +218,20 @@ impl Agent {
                 payload,
                 retained: false,
             };
-            if link.publish(publish).is_err() {
-                tracing::debug!(%channel, "the link is too busy for a publish; it is offered again");
-                self.refused.push(delivery);
-            }
+            self.publish(publish, outside);
         }
     }
 
-    /// The saved spool is deleted when nothing of it is pending any more: until then a crash must not lose it.
-    fn drop_saved(&mut self) {
-        if !self.parts.saved || self.parts.telemetry.restored_pending() {
-            return;
+    pub(super) fn publish<L: Link, H: Host>(
+        &mut self,
+        publish: Publish,
+        outside: &mut Outside<L, H>,
+    ) {
+        let (channel, delivery) = (publish.channel, publish.delivery);
+        if outside.link.publish(publish).is_err() {
+            tracing::debug!(%channel, "the link is too busy for a publish");
+            self.refused.push(delivery);
         }
-        self.parts.saved = false;
-        if let Err(error) = spool_file::delete(&self.parts.state_dir) {
-            let directory = self.parts.state_dir.display();
-            tracing::warn!(
-                "can't delete the spool in {directory}, all of which is confirmed: {error}; the next start offers it again"
-            );
-        }
-    }
-
-    fn keep_progress(&mut self) {
-        let progress = self.progress();
-        if self.recorded == Some(progress) {
-            return;
-        }
-        let failed = !self.write_progress(&progress);
-        self.recorded = (!failed).then_some(progress);
-        if failed && !self.state_failed {
-            tracing::error!(
-                "can't write the run directory: after a restart in this boot, ticks are numbered again"
-            );
-        }
-        self.state_failed = failed;
-    }
-
-    fn progress(&self) -> Progress {
-        Progress {
-            resume: self.parts.telemetry.progress(),
-            connection: self.parts.connection,
-        }
-    }
-
-    fn write_progress(&self, progress: &Progress) -> bool {
-        self.parts
-            .state
-            .write(progress)
-            .inspect_err(|error| tracing::debug!("{}", chain(error)))
-            .is_ok()
     }
 }
 

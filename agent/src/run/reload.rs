@@ -15,6 +15,8 @@ pub struct Source {
     pub world: World,
     /// What is in force.
     pub effective: Vec<Effective>,
+    /// Where it says who may sign commands.
+    pub allowed_signers: Option<PathBuf>,
 }
 
 impl Source {

@@ -1,10 +1,17 @@
 //! How an agent comes up: from its configuration to the running loop. Each step says what it tried when it fails.
-use std::{io, path::Path, time::Duration};
+use std::{io, path::Path};
 
-use super::{Agent, Parts, Waits, reload::Source, serve, spool_file, status::status};
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::{
+    Agent, Outside, Parts, Waits, commands, reload::Source, serve, signers, spool_file,
+    status::status,
+};
 use crate::{
-    config::{Loaded, Settings},
-    device_id,
+    command::{CommandSettings, Commands},
+    config::{Loaded, Periods, Settings},
+    device_id, host,
+    journal::{self, Record},
     link::{Access, AccessError, Identity, MqttLink},
     log,
     notify::{Notifier, Word},
@@ -44,9 +51,6 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     for warning in &loaded.warnings {
         tracing::warn!("{warning}; the file's value holds");
     }
-    if let Some(notice) = loaded.settings.notice() {
-        tracing::warn!("{notice}");
-    }
     let identity = Identity {
         device: device_id::device_id(world, loaded.settings.id)?,
         boot: device_id::boot_id(world)?,
@@ -58,36 +62,43 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
         .build()
         .map_err(StartError::Wait)?;
     let settings = loaded.settings.clone();
-    let mut parts = parts(world, path, loaded, identity)?;
+    let opened = journal::open(&settings.state_dir, identity.device);
+    if let Some(problem) = &opened.problem {
+        tracing::warn!("{problem}");
+    }
+    let record = opened.record;
+    let periods = record.as_ref().and_then(|record| record.periods);
+    let periods = periods.unwrap_or(settings.telemetry.periods);
+    let host = host::open(world);
+    let mut parts = parts(world, path, loaded, (identity, periods, record))?;
     runtime.block_on(async {
         let probe = settings.sampler.nfs_probe;
         if let Some(server) = nfs_server::server(world, probe, ROOT_MOUNT) {
             parts.sampler.drive(Probe::spawn(server));
         }
-        let period_ms = u64::from(settings.telemetry.periods.period_ms());
         let link = MqttLink::start(settings.link, access, identity, parts.connection);
-        let waits = Waits::new(link, period_ms).map_err(StartError::Wait)?;
+        let outside = Outside::new(link, host, opened.journal, periods.period_ms());
+        let waits = outside.and_then(Waits::new).map_err(StartError::Wait)?;
         parts.notifier.say(&Word::Ready);
-        // The loop is sure to wake up at each tick only; one that comes late is no death.
-        let silence = Duration::from_millis(2 * period_ms);
-        parts.notifier.say(&Word::Silence(silence));
+        parts.notifier.say(&Word::silence(periods));
         serve(Agent::new(parts), waits)
             .await
             .map_err(StartError::Wait)
     })
 }
 
-fn parts(
+/// Puts an agent together. `periods` are in force, and `record` is what the journal holds.
+pub(super) fn parts(
     world: &World,
     path: &Path,
     loaded: Loaded,
-    identity: Identity,
+    (identity, periods, record): (Identity, Periods, Option<Record>),
 ) -> Result<Parts, StartError> {
     let settings = &loaded.settings;
     let (state, progress) = RuntimeState::open(&world.run_dir(), identity.boot)?;
     let saved = saved_spool(settings);
     let telemetry = Telemetry::new(
-        telemetry_settings(settings, identity),
+        telemetry_settings(settings, identity, periods),
         progress.resume,
         saved.as_deref(),
     );
@@ -95,30 +106,60 @@ fn parts(
         not_used(&settings.state_dir, error);
     }
     tracing::info!(device = %identity.device, boot = %identity.boot, tick = progress.resume.next_tick, "picketd {} starts", env!("CARGO_PKG_VERSION"));
+    let signers = signers::load(settings.allowed_signers.as_deref());
+    let mut status = status(world, &loaded, identity.boot, periods);
+    signers::tell(signers.as_ref(), &mut status);
+    let commands = Commands::new(
+        CommandSettings {
+            device: identity.device,
+            boot: identity.boot,
+            signers,
+            unjudged: settings.signers_without_clock,
+            periods: settings.telemetry.periods,
+        },
+        record,
+        Box::new(random),
+    );
+    if let Some(last) = commands.last_operation() {
+        commands::tell(last, &mut status);
+    }
     Ok(Parts {
         saved: saved.is_some() && telemetry.image_error().is_none(),
         sampler: Sampler::new(world, &settings.sampler),
         telemetry,
+        commands,
         state,
-        status: status(world, &loaded, identity.boot),
+        status,
         state_dir: settings.state_dir.clone(),
         notifier: Notifier::from_env(),
         connection: progress.connection,
         config: Source {
             path: path.to_owned(),
             world: world.clone(),
+            allowed_signers: settings.allowed_signers.clone(),
             effective: loaded.effective,
         },
     })
 }
 
-fn telemetry_settings(settings: &Settings, identity: Identity) -> TelemetrySettings {
+/// 16 random bytes of the kernel; `None` as long as it has none, early in a boot.
+fn random() -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    let filled = getrandom(&mut bytes, GetRandomFlags::NONBLOCK);
+    (filled == Ok(bytes.len())).then_some(bytes)
+}
+
+fn telemetry_settings(
+    settings: &Settings,
+    identity: Identity,
+    periods: Periods,
+) -> TelemetrySettings {
     let part = &settings.telemetry;
     TelemetrySettings {
         boot: identity.boot,
         device: identity.device,
-        period_ms: part.periods.period_ms(),
-        window_ms: part.periods.window_ms(),
+        period_ms: periods.period_ms(),
+        window_ms: periods.window_ms(),
         ack: part.ack.clone(),
         spool_bytes: part.spool_bytes,
         temperature_limits: part.temperature_limits.clone(),

@@ -2,15 +2,14 @@
 use picket_proto::{BootId, Status, metric, status::Sensor};
 
 use crate::{
-    config::{Effective, Loaded},
+    config::{Effective, Loaded, Periods},
     inventory::Inventory,
     runtime_state::checksum,
     world::World,
 };
 
-/// The status of an agent that takes no commands and has done nothing yet.
-pub(super) fn status(world: &World, loaded: &Loaded, boot: BootId) -> Status {
-    let telemetry = &loaded.settings.telemetry;
+/// The status of an agent that has done nothing yet. What it can do is not in it.
+pub(super) fn status(world: &World, loaded: &Loaded, boot: BootId, periods: Periods) -> Status {
     let sensors = loaded
         .settings
         .sampler
@@ -20,10 +19,9 @@ pub(super) fn status(world: &World, loaded: &Loaded, boot: BootId) -> Status {
     let mut status = Status {
         agent_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         boot: Some(boot),
-        features: Some(vec!["telemetry".to_owned()]),
         config_hash: Some(config_hash(&loaded.effective)),
-        sample_every_ms: Some(telemetry.periods.period_ms()),
-        window_ms: Some(telemetry.periods.window_ms()),
+        sample_every_ms: Some(periods.period_ms()),
+        window_ms: Some(periods.window_ms()),
         sensors: Some(
             sensors
                 .map(|(sensor, id)| Sensor {

@@ -1,0 +1,62 @@
+//! What outlives the agent: how far it came, in the run directory, and what nobody confirmed, in the state directory. It doesn't
+//! know when that is written.
+use super::{Agent, spool_file};
+use crate::{log::chain, runtime_state::Progress};
+
+impl Agent {
+    /// The last act: what is not confirmed goes to the state directory, once.
+    pub(super) fn save(&self) {
+        let image = self.parts.telemetry.save();
+        if let Err(error) = spool_file::save(&self.parts.state_dir, &image) {
+            let directory = self.parts.state_dir.display();
+            tracing::warn!(
+                "can't save the spool in {directory}: {error}; what is not confirmed is lost"
+            );
+        }
+        let _ = self.write_progress(&self.progress());
+    }
+
+    /// The saved spool is deleted when nothing of it is pending any more: until then a crash must not lose it.
+    pub(super) fn drop_saved(&mut self) {
+        if !self.parts.saved || self.parts.telemetry.restored_pending() {
+            return;
+        }
+        self.parts.saved = false;
+        if let Err(error) = spool_file::delete(&self.parts.state_dir) {
+            let directory = self.parts.state_dir.display();
+            tracing::warn!(
+                "can't delete the spool in {directory}, all of which is confirmed: {error}; the next start offers it again"
+            );
+        }
+    }
+
+    pub(super) fn keep_progress(&mut self) {
+        let progress = self.progress();
+        if self.recorded == Some(progress) {
+            return;
+        }
+        let failed = !self.write_progress(&progress);
+        self.recorded = (!failed).then_some(progress);
+        if failed && !self.state_failed {
+            tracing::error!(
+                "can't write the run directory: after a restart in this boot, ticks are numbered again"
+            );
+        }
+        self.state_failed = failed;
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            resume: self.parts.telemetry.progress(),
+            connection: self.parts.connection,
+        }
+    }
+
+    fn write_progress(&self, progress: &Progress) -> bool {
+        self.parts
+            .state
+            .write(progress)
+            .inspect_err(|error| tracing::debug!("{}", chain(error)))
+            .is_ok()
+    }
+}

@@ -1,0 +1,159 @@
+//! The agent with a link and a host that do what a test says; everything else is real, on a tree.
+use std::{fs, path::Path};
+
+use picket_proto::{BootId, Channel, DeviceId, Status, frame};
+use picket_test_keys::TestKey;
+
+use super::{Agent, Outside, start};
+use crate::{
+    clock::{Slot, boottime_ms},
+    config,
+    host::{Host, HostEvent},
+    journal,
+    link::{Identity, Link, LinkEvent, NotTaken, Publish},
+    world::World,
+};
+
+#[tokio::test]
+async fn what_the_link_does_not_take_is_offered_again_and_never_in_the_same_turn() {
+    let place = tempfile::tempdir().unwrap();
+    let (mut agent, mut outside) = agent(place.path(), "");
+    outside.link.full = true;
+    tick(&mut agent, &mut outside);
+    agent.link(LinkEvent::Connected { connection: 1 }, &mut outside);
+    let first = outside.link.turned_away;
+    assert!(
+        (2..=3).contains(&first),
+        "{first}: status, events, perhaps a batch"
+    );
+    for _ in 0..10 {
+        let before = outside.link.turned_away;
+        agent.give_back(&mut outside);
+        let more = outside.link.turned_away - before;
+        assert!(more <= first, "{more} publishes in one turn");
+    }
+    assert_eq!(outside.link.taken, []);
+    outside.link.full = false;
+    agent.give_back(&mut outside);
+    agent.stop("the test is over", &mut outside);
+    let taken: Vec<Channel> = outside
+        .link
+        .taken
+        .iter()
+        .map(|publish| publish.channel)
+        .collect();
+    for channel in [Channel::Status, Channel::Event, Channel::Telemetry] {
+        assert!(
+            taken.contains(&channel)
+                || (channel == Channel::Telemetry && taken.contains(&Channel::Backlog)),
+            "no {channel} in {taken:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reload_reads_again_who_may_sign_and_says_so() {
+    let place = tempfile::tempdir().unwrap();
+    let signers = place.path().join("allowed_signers");
+    let (mut agent, mut outside) = agent(place.path(), &format!("allowed_signers = {signers:?}\n"));
+    agent.link(LinkEvent::Connected { connection: 1 }, &mut outside);
+    let signer = TestKey::new(1).line("alice@example.org");
+    for (text, can) in [
+        (None, vec!["telemetry"]),
+        (Some("# nobody yet\n"), vec!["telemetry"]),
+        (Some(&signer), vec!["telemetry", "commands"]),
+        (None, vec!["telemetry"]),
+    ] {
+        match text {
+            Some(text) => fs::write(&signers, text).unwrap(),
+            None => drop(fs::remove_file(&signers)),
+        }
+        agent.reload(&mut outside);
+        let status = outside.link.taken.last().unwrap();
+        assert!(status.retained && status.channel == Channel::Status);
+        let status: Status = frame::decode(&status.payload).unwrap();
+        assert_eq!(status.features.unwrap(), can, "{text:?}");
+    }
+}
+
+const IDENTITY: Identity = Identity {
+    device: DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]),
+    boot: BootId([7; 16]),
+};
+
+/// An agent on an empty tree in `place`, with `settings` in its configuration.
+fn agent(place: &Path, settings: &str) -> (Agent, Outside<FakeLink, NoHost>) {
+    let (root, state) = (place.join("root"), place.join("state"));
+    fs::create_dir_all(root.join("proc")).unwrap();
+    fs::create_dir_all(&state).unwrap();
+    let text = format!("state_dir = {state:?}\n{settings}");
+    let loaded = config::parse("picketd.toml", &text, "").unwrap();
+    let periods = loaded.settings.telemetry.periods;
+    let world = World::new(&root);
+    let parts = start::parts(
+        &world,
+        &place.join("picketd.toml"),
+        loaded,
+        (IDENTITY, periods, None),
+    );
+    let journal = journal::open(&state, IDENTITY.device).journal;
+    let outside = Outside::new(FakeLink::default(), NoHost, journal, periods.period_ms());
+    (Agent::new(parts.unwrap()), outside.unwrap())
+}
+
+fn tick(agent: &mut Agent, outside: &mut Outside<FakeLink, NoHost>) {
+    let slot = Slot {
+        boottime_ms: boottime_ms(),
+        missed: 0,
+    };
+    agent.tick(slot, outside);
+}
+
+/// Takes everything, or nothing.
+#[derive(Debug, Default)]
+struct FakeLink {
+    full: bool,
+    taken: Vec<Publish>,
+    turned_away: usize,
+}
+
+impl Link for FakeLink {
+    fn publish(&mut self, publish: Publish) -> Result<(), NotTaken> {
+        if self.full {
+            self.turned_away += 1;
+            return Err(NotTaken);
+        }
+        self.taken.push(publish);
+        Ok(())
+    }
+
+    fn stop(&mut self) {}
+
+    async fn event(&mut self) -> LinkEvent {
+        unreachable!("no loop runs here")
+    }
+}
+
+/// A machine that nobody may act on.
+#[derive(Debug)]
+struct NoHost;
+
+impl Host for NoHost {
+    fn preflight(&mut self) {
+        unreachable!("nothing was ordered")
+    }
+
+    fn reboot(&mut self) {
+        unreachable!("nothing was ordered")
+    }
+
+    fn identify(&mut self, _seconds: u16) {
+        unreachable!("nothing was ordered")
+    }
+
+    fn stop(&mut self) {}
+
+    async fn event(&mut self) -> HostEvent {
+        unreachable!("no loop runs here")
+    }
+}
