@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 /// How long systemd may take: as long as it gives one unit to stop by default (DefaultTimeoutStopSec=).
-const SYSTEMD: Duration = Duration::from_secs(90);
+pub(super) const SYSTEMD: Duration = Duration::from_secs(90);
 /// How long the disks may take.
-const DISKS: Duration = Duration::from_secs(2);
+pub(super) const DISKS: Duration = Duration::from_secs(2);
 /// A machine that the kernel resets is gone in less than 0.1 s.
-const KERNEL: Duration = Duration::from_secs(10);
+pub(super) const KERNEL: Duration = Duration::from_secs(10);
 
 /// The steps, as the machine takes them.
 pub(super) trait Rungs {

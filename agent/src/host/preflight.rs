@@ -24,7 +24,7 @@ pub(super) const INHIBIT: &str = "run/picket/inhibit";
 /// A reason has at most this many bytes.
 const MOST_REASON: usize = 256;
 /// Where a boot folder is mounted; the first of them counts (Raspberry Pi OS since 2023 and Ubuntu; before).
-const BOOT_FOLDERS: [&str; 2] = ["boot/firmware", "boot"];
+pub(super) const BOOT_FOLDERS: [&str; 2] = ["boot/firmware", "boot"];
 /// As much of the mount table as is read, in bytes.
 const MOST_MOUNTS: usize = 1024 * 1024;
 /// How long the boot folder may take, which can be on a server that doesn't answer.

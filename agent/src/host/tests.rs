@@ -109,6 +109,28 @@ async fn waiting_for_events_makes_the_led_blink_and_a_stop_ends_it() {
     assert_eq!(silent(&mut host).await, None);
 }
 
+#[test]
+fn the_document_names_what_is_looked_at() {
+    let text = include_str!("../../../docs/COMMANDS.md");
+    for told in [
+        format!("`/{}`", preflight::INHIBIT),
+        "`/run/picket/led`".to_owned(),
+        format!(
+            "(`/{}`, else `/{}`)",
+            preflight::BOOT_FOLDERS[0],
+            preflight::BOOT_FOLDERS[1]
+        ),
+        format!(
+            "has {} s; then what is dirty is written for at most {} s; then reboot(2), {} s",
+            ladder::SYSTEMD.as_secs(),
+            ladder::DISKS.as_secs(),
+            ladder::KERNEL.as_secs()
+        ),
+    ] {
+        assert!(text.contains(&told), "{told}");
+    }
+}
+
 /// No step works.
 struct Failing;
 
