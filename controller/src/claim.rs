@@ -40,6 +40,14 @@ pub fn fit(text: &str, width: usize) -> String {
     out
 }
 
+/// Shortens the text to so many characters: who wrote it decides how long it is.
+pub fn cut(text: &mut String, most: usize) {
+    if let Some((at, _)) = text.char_indices().nth(most) {
+        text.truncate(at);
+        text.shrink_to_fit();
+    }
+}
+
 /// `value` as one line of JSON. Characters that a terminal would obey are JSON escapes, so nothing is lost.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 use picket_proto::{Channel, DecodeError, batch::MAX_NUMBER, frame};
 
 use super::{Clash, Device, Refusal, Settings, Update, Warning};
+use crate::claim;
 
 mod batch;
 mod events;
@@ -116,8 +117,5 @@ fn within(number: u64, what: &'static str) -> Result<(), Refusal> {
 }
 
 fn cut_text(text: &mut String) {
-    if let Some((at, _)) = text.char_indices().nth(MAX_TEXT) {
-        text.truncate(at);
-        text.shrink_to_fit();
-    }
+    claim::cut(text, MAX_TEXT);
 }

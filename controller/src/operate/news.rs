@@ -3,6 +3,13 @@ use std::fmt;
 
 use picket_proto::{BootId, DeviceId, OperationId, Reason, Report, State};
 
+use crate::claim;
+
+/// Texts of a Pi are cut to this many characters.
+const MAX_TEXT: usize = 500;
+/// So many warnings of a Pi are told.
+const MAX_WARNINGS: usize = 16;
+
 /// One thing that happened to an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct News {
@@ -119,12 +126,29 @@ impl News {
     pub(super) fn of(device: DeviceId, word: Word, report: &Report) -> Self {
         Self {
             reason: report.reason,
-            detail: report.detail.clone().filter(|text| !text.is_empty()),
+            detail: report
+                .detail
+                .as_ref()
+                .filter(|text| !text.is_empty())
+                .map(|text| short(text)),
             boot: report.boot,
             boottime_ms: report.boottime_ms,
-            warnings: report.warnings.clone().unwrap_or_default(),
+            warnings: report
+                .warnings
+                .iter()
+                .flatten()
+                .take(MAX_WARNINGS)
+                .map(|text| short(text))
+                .collect(),
             transition: report.transition,
             ..Self::ours(Some(device), word)
         }
     }
+}
+
+/// A Pi's words, so short that a line of the audit log has room for them.
+fn short(text: &str) -> String {
+    let mut text = text.to_owned();
+    claim::cut(&mut text, MAX_TEXT);
+    text
 }

@@ -1,32 +1,35 @@
 //! What the commands that act on Pis share: from the command line to an order, its audit log and its exit code.
 mod aims;
+mod exit;
 mod ledger;
 mod operator;
 mod options;
+mod past;
 mod power;
 mod session;
 mod show;
 mod signing;
-
-use std::path::Path;
 
 use anyhow::Result;
 use picket_proto::{Action, DeviceId, OperationId, command::action_name};
 
 use super::{Exit, options::Options, usage};
 use crate::{
-    audit::{self, Ended, History, Log, Ordered, Resumed, Roll as Turns},
+    audit::{Ended, History, Log, Ordered, Resumed, Roll as Turns},
     claim,
     cmd::targets::Targets,
     fleet::Fleet,
     link::{Link, Listening},
-    operate::{Ending, Order, Roll, Signing},
+    operate::{Order, Roll, Signing},
     random,
     signer::{Signer, Surroundings},
     view::news,
 };
 
+use exit::exit;
 pub use options::{Going, Signature};
+pub use past::targets_of;
+use past::{history, same};
 use session::Session;
 use show::Show;
 
@@ -62,12 +65,13 @@ pub async fn give(action: Action, targets: &Targets, how: How<'_>) -> Result<Exi
     {
         same(ordered, &action, &devices)?;
     }
+    let turns = how.going.roll(options::turns(&action));
     let what = What {
         operation,
         action,
         devices,
         history,
-        turns: how.going.roll(None),
+        turns,
     };
     follow(what, fleet, how).await
 }
@@ -92,7 +96,7 @@ pub async fn resume(operation: OperationId, how: How<'_>) -> Result<Exit> {
         operation,
         action: ordered.action.clone(),
         devices: ordered.targets.clone(),
-        turns: how.going.roll(Some(ordered.roll)),
+        turns: how.going.roll(ordered.roll),
         history: Some(history),
     };
     follow(what, fleet, how).await
@@ -190,40 +194,6 @@ fn ordered(order: &Order, what: &What, by: String) -> Ordered {
     }
 }
 
-fn history(path: &Path, operation: OperationId) -> Result<Option<History>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let (history, problems) = audit::history(path, operation)?;
-    for problem in problems {
-        let words = format!(
-            "line {} of the audit log is skipped: {}",
-            problem.line, problem.why
-        );
-        eprintln!("picket: {}", claim::escape(&words));
-    }
-    Ok(history)
-}
-
-/// An operation id names one thing.
-fn same(ordered: &Ordered, action: &Action, devices: &[DeviceId]) -> Result<()> {
-    let advice = "leave --op-id out, or take another";
-    if ordered.action != *action {
-        return Err(usage(format!(
-            "that --op-id was used for another command; {advice}"
-        )));
-    }
-    match devices
-        .iter()
-        .find(|device| !ordered.targets.contains(device))
-    {
-        Some(device) => Err(usage(format!(
-            "that --op-id was used for other Pis, and {device} is none of them; {advice}"
-        ))),
-        None => Ok(()),
-    }
-}
-
 /// Says what is about to happen, and to how many.
 fn announce(order: &Order, what: &What) {
     let action = action_name(order.action.id()).unwrap_or("order");
@@ -256,77 +226,4 @@ fn finish(mut session: Session, is_json: bool) -> Result<Exit> {
         session.show.print(&summary)?;
     }
     Ok(exit)
-}
-
-/// The exit code of all endings: their own when they are of one kind, else that some failed.
-fn exit(endings: &[Ending]) -> Exit {
-    let mut exits: Vec<_> = endings.iter().map(|ending| exit_of(*ending)).collect();
-    exits.dedup();
-    match exits[..] {
-        [] => Exit::Succeeded,
-        [exit] => exit,
-        _ => Exit::Partly,
-    }
-}
-
-fn exit_of(ending: Ending) -> Exit {
-    match ending {
-        Ending::Succeeded | Ending::Accepted | Ending::Offered => Exit::Succeeded,
-        Ending::Refused => Exit::Refused,
-        Ending::Failed => Exit::Failed,
-        Ending::RolledBack => Exit::RolledBack,
-        Ending::TimedOut => Exit::TimedOut,
-        Ending::Cancelled | Ending::NotStarted | Ending::Left => Exit::Cancelled,
-    }
-}
-
-/// These Pis; when none is named, those that the operation was ordered of, as the audit log tells.
-///
-/// # Errors
-/// The log can't be read, or doesn't know the operation.
-pub fn targets_of(operation: OperationId, targets: &Targets, options: &Options) -> Result<Targets> {
-    if targets.all || !targets.pis.is_empty() || !targets.select.is_empty() {
-        return Ok(targets.clone());
-    }
-    let path = options.audit_path()?;
-    let history = history(&path, operation)?;
-    let Some(ordered) = history.and_then(|history| history.ordered) else {
-        let path = path.display();
-        return Err(usage(format!(
-            "the audit log {path} doesn't know of which Pis {operation} was ordered: name them"
-        )));
-    };
-    let ids = ordered.targets.iter().map(|id| id.to_string().parse());
-    let pis: Result<_, String> = ids.collect();
-    Ok(Targets {
-        pis: pis.map_err(anyhow::Error::msg)?,
-        ..Targets::default()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endings_of_one_kind_have_their_exit_code_and_others_are_partly() {
-        use Ending::{
-            Accepted, Cancelled, Failed, Left, NotStarted, Offered, Refused, RolledBack, Succeeded,
-            TimedOut,
-        };
-        for (endings, code) in [
-            (&[Succeeded][..], 0),
-            (&[Succeeded, Accepted, Offered], 0),
-            (&[Refused], 10),
-            (&[Failed, Failed], 11),
-            (&[RolledBack], 12),
-            (&[TimedOut], 13),
-            (&[Cancelled, NotStarted, Left], 14),
-            (&[Succeeded, Failed], 15),
-            (&[Refused, NotStarted], 15),
-            (&[Succeeded, Failed, Succeeded], 15),
-        ] {
-            assert_eq!(exit(endings) as u8, code, "{endings:?}");
-        }
-    }
 }

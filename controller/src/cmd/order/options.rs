@@ -4,7 +4,7 @@ use std::{env, time::Duration};
 use anyhow::Result;
 use clap::Args;
 use picket_proto::{
-    OperationId,
+    Action, OperationId,
     command::{MAX_NAME, MAX_REASON},
 };
 
@@ -17,8 +17,9 @@ use crate::{
 
 /// Used unless --timeout says otherwise.
 const TIMEOUT_MS: u64 = 600_000;
-/// Used unless --max-in-flight says otherwise.
-const IN_FLIGHT: u32 = 8;
+/// Used unless --max-in-flight says otherwise: for what may break a Pi, and for the rest.
+const CAREFULLY: u32 = 8;
+const AT_ONCE: u32 = 128;
 
 /// Under whose name and number.
 #[derive(Debug, Clone, Default, Args)]
@@ -46,13 +47,13 @@ pub struct Signature {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "How it goes on")]
 pub struct Going {
-    /// At most so many Pis at a time [default: 8]
+    /// At most so many Pis at a time [default: 8 for reboot and configure, else 128]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_in_flight: Option<u32>,
     /// At least this long between two beginnings, as in 500ms, 10s [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub stagger: Option<Duration>,
-    /// Go on after a failure; otherwise the first one halts what was not begun
+    /// Go on after a failure; otherwise the first one of a reboot or configure halts what was not begun
     #[arg(long)]
     pub keep_going: bool,
     /// How long one Pi may take, as in 90s, 10m [default: 10m]
@@ -79,15 +80,9 @@ struct Waiting {
 }
 
 impl Going {
-    /// How an order takes its turns, as its log entry tells it; `earlier` is what an earlier run said.
-    pub(super) fn roll(&self, earlier: Option<Roll>) -> Roll {
+    /// How an order takes its turns, as its log entry tells it; `earlier` is what holds unless these options say otherwise.
+    pub(super) fn roll(&self, earlier: Roll) -> Roll {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let earlier = earlier.unwrap_or(Roll {
-            max_in_flight: IN_FLIGHT,
-            stagger_ms: 0,
-            timeout_ms: TIMEOUT_MS,
-            on_failure: OnFailure::Stop,
-        });
         Roll {
             max_in_flight: self.max_in_flight.unwrap_or(earlier.max_in_flight),
             stagger_ms: self.stagger.map_or(earlier.stagger_ms, ms),
@@ -114,6 +109,22 @@ impl Going {
             },
             signing,
         }
+    }
+}
+
+/// How an order takes its turns unless told otherwise. What may break a Pi goes on carefully; a cancel that halts at the first
+/// refusal would let the others go on.
+pub(super) fn turns(action: &Action) -> Roll {
+    let may_break = matches!(action, Action::Reboot { .. } | Action::Configure { .. });
+    let (max_in_flight, on_failure) = match may_break {
+        true => (CAREFULLY, OnFailure::Stop),
+        false => (AT_ONCE, OnFailure::KeepGoing),
+    };
+    Roll {
+        max_in_flight,
+        stagger_ms: 0,
+        timeout_ms: TIMEOUT_MS,
+        on_failure,
     }
 }
 
@@ -206,7 +217,7 @@ mod tests {
             keep_going: true,
             ..Going::default()
         }
-        .roll(None);
+        .roll(turns(&Action::Reboot { force: false }));
         assert_eq!(
             (first.max_in_flight, first.timeout_ms, first.stagger_ms),
             (3, 5_000, 0)
@@ -219,6 +230,19 @@ mod tests {
             stagger_ms: 1_000,
             ..first
         };
-        assert_eq!(second.roll(Some(first)), expect);
+        assert_eq!(second.roll(first), expect);
+    }
+
+    #[test]
+    fn what_may_break_a_pi_goes_on_carefully_and_a_cancel_reaches_all() {
+        let operation = OperationId([0; 16]);
+        for (action, many, on_failure) in [
+            (Action::Reboot { force: true }, 8, OnFailure::Stop),
+            (Action::Cancel { operation }, 128, OnFailure::KeepGoing),
+            (Action::Query { operation: None }, 128, OnFailure::KeepGoing),
+        ] {
+            let turns = turns(&action);
+            assert_eq!((turns.max_in_flight, turns.on_failure), (many, on_failure));
+        }
     }
 }

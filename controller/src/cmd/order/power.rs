@@ -63,7 +63,7 @@ async fn run(argv: &[String]) -> std::io::Result<(String, String, bool)> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Ctrl-C is for us: a switch port that was turned off must be turned on again.
+        // Ctrl-C is for us.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;

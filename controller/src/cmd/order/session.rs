@@ -82,6 +82,10 @@ impl Session {
                 () = received(&mut terminated) => self.take(Input::Leave)?,
             }
         }
+        // A switch port that was turned off must be turned on again, also when nobody waits for the Pi.
+        while let Some(run) = self.power.join_next().await {
+            self.cycled(run?)?;
+        }
         self.show.clear()
     }
 

@@ -161,3 +161,23 @@ fn a_pi_that_talks_without_end_is_told_up_to_a_limit_and_its_end_is_told() {
     rig.stands(1, State::Failed, 1);
     assert_eq!(rig.words(1).last(), Some(&Word::Pi(State::Failed)));
 }
+
+#[test]
+fn long_words_of_a_pi_are_cut() {
+    let mut rig = Rig::new(reboot(), PACE, &aims(1));
+    rig.offer(1);
+    let long = Report {
+        detail: Some("ä".repeat(100_000)),
+        warnings: Some(vec!["w".repeat(1_000); 64]),
+        ..report(State::Failed, 1)
+    };
+    rig.report(1, &long);
+    let news = rig.news.last().unwrap();
+    let detail = news.detail.as_ref().unwrap();
+    let lengths = (
+        detail.chars().count(),
+        news.warnings.len(),
+        news.warnings[0].len(),
+    );
+    assert_eq!(lengths, (500, 16, 500));
+}
