@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, ErrorKind},
     os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -246,10 +246,12 @@ impl Place {
     fn expect(&self, word: &str) {
         let mut buffer = [0; 256];
         loop {
-            let length = self
-                .manager
-                .recv(&mut buffer)
-                .unwrap_or_else(|error| panic!("no {word}: {error}"));
+            let length = match self.manager.recv(&mut buffer) {
+                Ok(length) => length,
+                // A receive with a timeout isn't taken up again after a stop and a continue (signal(7)).
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => panic!("no {word}: {error}"),
+            };
             if &buffer[..length] == word.as_bytes() {
                 return;
             }
