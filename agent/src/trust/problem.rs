@@ -19,9 +19,9 @@ impl fmt::Display for LineProblem {
 /// What can be wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineFlaw {
-    /// It holds a byte order mark, a NUL, or bytes that aren't UTF-8.
+    /// Its principals hold a byte order mark, a NUL, or bytes that aren't UTF-8.
     #[error(
-        "it holds characters that an editor doesn't show; save the file as UTF-8 without a byte order mark"
+        "its principals hold characters that an editor doesn't show; save the file as UTF-8 without a byte order mark"
     )]
     Unseen,
     /// A quotation mark without another.
