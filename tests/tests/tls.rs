@@ -5,6 +5,7 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use picket_tests::{
     agent::{Agent, Setup},
+    binaries,
     certificates::{Authority, Certificate},
     eventually,
     mosquitto::{Mosquitto, free_port},
@@ -125,6 +126,47 @@ fn a_broker_that_wants_a_certificate_lets_in_who_has_one() {
     );
     let _agent = bed.agent(&bed.url(), &extra);
     arrives(&watcher);
+}
+
+#[test]
+fn an_operator_shows_a_certificate_with_its_own_key() {
+    let bed = Bed::start(
+        "localhost",
+        "allow_anonymous true\nrequire_certificate true",
+    );
+    let plain = bed.broker.url();
+    let _agent = bed.agent(&plain, "");
+    let Certificate { certificate, key } = bed.authority.vouch("operator");
+    let watch = |identity: &[&Path]| {
+        let options = ["--cert", "--cert-key"].map(Path::new).into_iter();
+        let identity = options.zip(identity.iter().copied());
+        Command::new(binaries::picket())
+            .args([
+                "watch",
+                "--json",
+                "--for",
+                "8s",
+                "--broker",
+                &bed.url(),
+                "--ca",
+            ])
+            .arg(bed.authority.certificate())
+            .args(identity.flat_map(|(option, path)| [option, path]))
+            .output()
+            .unwrap()
+    };
+    let without = watch(&[]);
+    assert_eq!(without.status.code(), Some(13), "{without:?}");
+    let with = watch(&[&certificate, &key]);
+    assert_eq!(with.status.code(), Some(0), "{with:?}");
+    assert!(!with.stdout.is_empty());
+    let half = watch(&[&certificate]);
+    assert_eq!(half.status.code(), Some(2), "{half:?}");
+    assert!(
+        String::from_utf8(half.stderr)
+            .unwrap()
+            .contains("--cert-key")
+    );
 }
 
 #[test]
