@@ -4,7 +4,9 @@ use picket_test_keys::TestKey;
 use picketd::command::Input;
 
 use super::{
-    orders::{self, CONFIGURE, FORCED, IDENTIFY, Order, QUERY_LAST, REBOOT, STRANGER, cancel},
+    orders::{
+        self, CONFIGURE, FORCED, IDENTIFY, Order, QUERY_LAST, REBOOT, STRANGER, cancel, query,
+    },
     world::World,
 };
 
@@ -125,4 +127,28 @@ fn what_is_signed_again_is_the_same_operation_and_other_values_are_not() {
     world.expect(&["1 refused operation_reused"]);
     world.order(1, IDENTIFY);
     world.expect(&["1 refused operation_reused"]);
+}
+
+#[test]
+fn the_last_64_operations_are_known_and_one_under_way_is_never_forgotten() {
+    let mut world = World::new();
+    world.order(1, REBOOT);
+    world.take();
+    let mut given = Vec::new();
+    for number in 2..=70 {
+        world.pass(1_000);
+        given.push(world.fresh(number, cancel(99)));
+        world.give(given.last().unwrap());
+        world.pubacks();
+    }
+    world.take();
+    for (order, expected) in [
+        (&given[0], "2 refused unknown_operation"),
+        (&given[68], "70 refused unknown_operation"),
+    ] {
+        world.give(order);
+        world.expect(&[expected]);
+    }
+    world.order(71, query(1));
+    world.expect(&["1 rebooting", "71 succeeded"]);
 }

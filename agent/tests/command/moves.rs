@@ -13,7 +13,6 @@ use super::orders::{self, CONFIGURE, FORCED, IDENTIFY, QUERY_LAST, REBOOT};
 pub(super) enum Move {
     Order(u8, usize, Flaw),
     Replay(usize),
-    Retained(usize),
     Noise(Vec<u8>),
     Ping,
     Connect,
@@ -41,6 +40,7 @@ pub(super) enum Flaw {
     Target,
     Boot,
     Forged,
+    Retained,
 }
 
 /// What may be ordered.
@@ -70,6 +70,7 @@ fn flaw() -> impl Strategy<Value = Flaw> {
         1 => Just(Flaw::Target),
         1 => Just(Flaw::Boot),
         1 => Just(Flaw::Forged),
+        1 => Just(Flaw::Retained),
     ]
 }
 
@@ -91,7 +92,6 @@ pub(super) fn one() -> impl Strategy<Value = Move> {
     prop_oneof![
         10 => order(),
         4 => any::<usize>().prop_map(Move::Replay),
-        1 => any::<usize>().prop_map(Move::Retained),
         1 => proptest::collection::vec(any::<u8>(), 0..40).prop_map(Move::Noise),
         1 => Just(Move::Ping),
         2 => Just(Move::Connect),

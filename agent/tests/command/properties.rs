@@ -23,7 +23,7 @@ const LONGEST_MS: u64 = 16 * 60 * 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum May {
     /// It may begin what it orders.
-    Begin(u8),
+    Begin(u8, Nonce),
     /// Nothing may come of it but reports.
     Nothing,
 }
@@ -34,6 +34,8 @@ struct Watch {
     /// What each operation was ordered as, and in which boot: an operator keeps to both.
     ordered: BTreeMap<u8, (Wanted, BootId)>,
     sent: Vec<(Order, Vec<u8>)>,
+    /// Nonces that an accepted order took with it.
+    consumed: BTreeSet<[u8; 16]>,
     /// States by operation, as this process told them.
     states: BTreeMap<u8, (u16, State)>,
     /// The process that `states` are of.
@@ -51,6 +53,7 @@ impl Watch {
             world: World::new(),
             ordered: BTreeMap::new(),
             sent: Vec::new(),
+            consumed: BTreeSet::new(),
             states: BTreeMap::new(),
             process: 1,
             down_for: None,
@@ -66,11 +69,6 @@ impl Watch {
             Move::Replay(at) if !self.sent.is_empty() => {
                 let (order, bytes) = self.sent[at % self.sent.len()].clone();
                 self.message(&order, bytes);
-            }
-            Move::Retained(at) if !self.sent.is_empty() => {
-                let (_, payload) = self.sent[at % self.sent.len()].clone();
-                let retained = true;
-                self.input(Input::Command { payload, retained }, May::Nothing);
             }
             Move::Noise(payload) => {
                 let retained = false;
@@ -139,7 +137,7 @@ impl Watch {
         };
         let mut order = Order::new(id, action, boot, self.world.nonce());
         match flaw {
-            Flaw::None | Flaw::Forged => {}
+            Flaw::None | Flaw::Forged | Flaw::Retained => {}
             Flaw::Nonce => order.target.nonce = Nonce([0; 16]),
             Flaw::Late => order.target.not_after_ms = self.world.now_ms - 1,
             Flaw::Target => order.target.device = STRANGER,
@@ -151,15 +149,12 @@ impl Watch {
             _ => orders::key(),
         };
         let bytes = order.signed_by(&key);
-        if matches!(flaw, Flaw::Forged) {
-            let retained = false;
-            return self.input(
-                Input::Command {
-                    payload: bytes,
-                    retained,
-                },
-                May::Nothing,
-            );
+        if matches!(flaw, Flaw::Forged | Flaw::Retained) {
+            let input = Input::Command {
+                payload: bytes,
+                retained: matches!(flaw, Flaw::Retained),
+            };
+            return self.input(input, May::Nothing);
         }
         self.sent.push((order.clone(), bytes.clone()));
         self.message(&order, bytes);
@@ -170,10 +165,11 @@ impl Watch {
         let fresh = target.device == orders::DEVICE
             && target.boot == self.world.boot()
             && target.nonce == self.world.nonce()
+            && !self.consumed.contains(&target.nonce.0)
             && target.not_after_ms >= self.world.now_ms
             && !self.states.contains_key(&order.operation);
         let may = match fresh {
-            true => May::Begin(order.operation),
+            true => May::Begin(order.operation, target.nonce),
             false => May::Nothing,
         };
         let retained = false;
@@ -243,7 +239,13 @@ impl Watch {
         let (id, state) = (operation.0[0], report.state.unwrap());
         let before = self.states.get(&id).map(|(_, state)| *state);
         if state == State::Accepted || (action == 4 && state == State::Succeeded) {
-            assert_eq!(may, May::Begin(id), "{report:?}");
+            let May::Begin(ordered, nonce) = may else {
+                panic!("nobody ordered {report:?}");
+            };
+            assert_eq!(ordered, id, "{report:?}");
+            if action != 4 {
+                self.consumed.insert(nonce.0);
+            }
         }
         if action == 1 && state == State::Succeeded {
             assert_ne!(
@@ -254,6 +256,8 @@ impl Watch {
         } else {
             assert!(is_legal(action, before, state), "{before:?} -> {report:?}");
         }
+        let too_late = state == State::Cancelled && self.told.contains(&id);
+        assert!(!too_late, "the host was told, and yet {report:?}");
         self.states.insert(id, (action, state));
         let acting = |(action, state): &&(u16, State)| {
             matches!(action, 1 | 7) && !state.is_final() && *state != State::Unknown

@@ -1,5 +1,8 @@
 //! Reboots as timelines: what happens, and what the agent reports and does.
-use picketd::{command::Input, host::HostEvent};
+use picketd::{
+    command::Input,
+    host::{HostEvent, Preflight},
+};
 
 use super::{
     orders::{FORCED, REBOOT, cancel},
@@ -183,4 +186,26 @@ fn a_cancel_works_until_the_host_was_told() {
         world.pass(10_000);
         world.expect(&[]);
     }
+}
+
+#[test]
+fn what_the_host_says_is_cut_to_what_a_report_may_carry() {
+    let mut world = World::new();
+    world.order(1, REBOOT);
+    world.take();
+    let found = Preflight {
+        inhibited: None,
+        warnings: vec!["é".repeat(1_000); 20],
+    };
+    world.input(Input::Host(HostEvent::Preflighted(found)));
+    let Some(Did::Report(report)) = world.did.iter().find(|did| matches!(did, Did::Report(_)))
+    else {
+        panic!("no report");
+    };
+    let warnings = report.warnings.as_ref().unwrap();
+    assert_eq!(warnings.len(), 8);
+    assert!(
+        warnings.iter().all(|words| words.len() <= 403),
+        "{warnings:?}"
+    );
 }
