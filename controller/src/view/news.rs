@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use picket_proto::command::action_name;
+use picket_proto::{State, command::action_name};
 use serde_json::{Value, json};
 
 use super::record::VERSION;
@@ -89,10 +89,9 @@ pub fn line(news: &News, fleet: &Fleet, width: usize) -> String {
     );
     words.extend(news.reason.map(|reason| format!("{reason}:")));
     words.extend(news.detail.clone());
-    if let (Word::Pi(picket_proto::State::Succeeded), Some(boot), None) =
-        (news.word, news.boot, &news.detail)
-    {
-        words.push(format!("boot {boot}"));
+    // The proof of a reboot is the boot that speaks.
+    if let (Word::Pi(State::Succeeded), Some(boot), None) = (news.word, news.boot, news.about) {
+        words.push(format!("(boot {boot})"));
     }
     words.extend(
         news.warnings
@@ -126,7 +125,7 @@ fn said(mut value: Value) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use picket_proto::{Action, BootId, DeviceId, OperationId, Reason, State};
+    use picket_proto::{Action, BootId, DeviceId, OperationId, Reason};
 
     use super::*;
 
@@ -171,6 +170,17 @@ mod tests {
         );
         assert!(
             line.ends_with("busy: \\u{1b}[2J [warning: no kernel]"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_success_names_the_boot_that_proves_it() {
+        let mut news = News::ours(Some(DEVICE), Word::Pi(State::Succeeded)).because("done");
+        news.boot = Some(BootId([1; 16]));
+        let line = line(&news, &fleet(), 0);
+        assert!(
+            line.ends_with("succeeded    done (boot 01010101-0101-0101-0101-010101010101)"),
             "{line}"
         );
     }
