@@ -20,6 +20,8 @@ use crate::scripted_broker::{Packet, Peer, ScriptedBroker};
 pub(crate) const DEVICE: DeviceId = DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]);
 pub(crate) const ACTOR: &str = "alice@example.org";
 const FIRST_BOOT: &str = "6c45ee9d-3e4a-4a0b-b2c1-0f61de43d3d5";
+/// A daemon of these tests says less than this.
+const MOST: u32 = 500;
 /// Longer than anything takes, also under an emulator.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ROOT: &str = "picket";
@@ -48,6 +50,7 @@ pub(crate) struct Rig {
     /// Every batch that came.
     pub(crate) batches: Vec<Batch>,
     operations: u8,
+    heard: u32,
 }
 
 impl Rig {
@@ -63,6 +66,7 @@ impl Rig {
             status: Status::default(),
             batches: Vec::new(),
             operations: 0,
+            heard: 0,
         };
         for made in ["state", "root/proc/sys/kernel/random"] {
             fs::create_dir_all(rig.path(made)).unwrap();
@@ -158,6 +162,8 @@ impl Rig {
     }
 
     fn keep(&mut self, channel: Channel, payload: &[u8]) -> Said {
+        self.heard += 1;
+        assert!(self.heard < MOST, "the test waits for what never comes");
         match channel {
             Channel::Pong => Said::Pong(frame::decode(payload).unwrap()),
             Channel::Report => Said::Report(frame::decode(payload).unwrap()),
