@@ -13,8 +13,8 @@ const COLUMNS: usize = 70;
 pub fn armour(blob: &[u8]) -> String {
     let text = Base64::encode_string(blob);
     let lines = text.as_bytes().chunks(COLUMNS).map(String::from_utf8_lossy);
-    let lines: String = lines.map(|line| format!("{line}\n")).collect();
-    format!("{BEGIN}\n{lines}{END}\n")
+    let lines: Vec<_> = lines.chain(["".into()]).collect();
+    format!("{BEGIN}\n{}{END}\n", lines.join("\n"))
 }
 
 /// The blob of that text.

@@ -2,8 +2,9 @@
 use serde::{Deserialize, Deserializer, Serializer, de};
 
 pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    to.serialize_str(&digits)
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = halves.filter_map(|half| char::from_digit(half.into(), 16));
+    to.serialize_str(&digits.collect::<String>())
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {

@@ -8,10 +8,9 @@ use ssh_key::{HashAlg, PublicKey, SshSig};
 /// The JSON of a command.
 pub(super) fn describe(signed: &SignedCommand) -> Value {
     let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
+        let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        let digits = halves.filter_map(|half| char::from_digit(half.into(), 16));
+        digits.collect::<String>()
     };
     let payload = match Command::parse(&signed.payload) {
         Ok(command) => json!(command),
