@@ -32,7 +32,7 @@ pub struct Report {
     pub action: Option<u16>,
     /// Who ordered it: the principal whose key was verified.
     pub actor: Option<String>,
-    /// Which transition of the operation this is, from 1 in each boot: reports may overtake one another.
+    /// Which transition of the operation this is, from 1 in each life of the agent: reports may overtake one another.
     pub transition: Option<u32>,
     /// What the agent saw that speaks against it, and did it nevertheless.
     pub warnings: Option<Vec<String>>,
