@@ -15,7 +15,7 @@ use crate::{
     link::{Access, AccessError, Identity, MqttLink},
     log,
     notify::{Notifier, Word},
-    runtime_state::{RuntimeError, RuntimeState},
+    runtime_state::{Progress, RuntimeError, RuntimeState},
     sampler::{ROOT_MOUNT, Sampler},
     sources::{nfs_null::Probe, nfs_server},
     telemetry::{self, Telemetry, TelemetrySettings},
@@ -62,6 +62,8 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
         .build()
         .map_err(StartError::Wait)?;
     let settings = loaded.settings.clone();
+    // Safety-order: the lock comes before all that an agent beside this one may be using.
+    let state = RuntimeState::open(&world.run_dir(), identity.boot)?;
     let opened = journal::open(&settings.state_dir, identity.device);
     if let Some(problem) = &opened.problem {
         tracing::warn!("{problem}");
@@ -70,7 +72,7 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     let periods = record.as_ref().and_then(|record| record.periods);
     let periods = periods.unwrap_or(settings.telemetry.periods);
     let host = host::open(world);
-    let mut parts = parts(world, path, loaded, (identity, periods, record))?;
+    let mut parts = parts(world, path, loaded, (identity, periods, record), state);
     runtime.block_on(async {
         let probe = settings.sampler.nfs_probe;
         if let Some(server) = nfs_server::server(world, probe, ROOT_MOUNT) {
@@ -87,15 +89,15 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     })
 }
 
-/// Puts an agent together. `periods` are in force, and `record` is what the journal holds.
+/// Puts an agent together. `periods` are in force, `record` is what the journal holds, and `state` is locked.
 pub(super) fn parts(
     world: &World,
     path: &Path,
     loaded: Loaded,
     (identity, periods, record): (Identity, Periods, Option<Record>),
-) -> Result<Parts, StartError> {
+    (state, progress): (RuntimeState, Progress),
+) -> Parts {
     let settings = &loaded.settings;
-    let (state, progress) = RuntimeState::open(&world.run_dir(), identity.boot)?;
     let saved = saved_spool(settings);
     let telemetry = Telemetry::new(
         telemetry_settings(settings, identity, periods),
@@ -123,7 +125,7 @@ pub(super) fn parts(
     if let Some(last) = commands.last_operation() {
         commands::tell(last, &mut status);
     }
-    Ok(Parts {
+    Parts {
         saved: saved.is_some() && telemetry.image_error().is_none(),
         sampler: Sampler::new(world, &settings.sampler),
         telemetry,
@@ -139,7 +141,7 @@ pub(super) fn parts(
             allowed_signers: settings.allowed_signers.clone(),
             effective: loaded.effective,
         },
-    })
+    }
 }
 
 /// 16 random bytes of the kernel; `None` as long as it has none, early in a boot.

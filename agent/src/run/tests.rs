@@ -4,13 +4,14 @@ use std::{fs, path::Path};
 use picket_proto::{BootId, Channel, DeviceId, Status, frame};
 use picket_test_keys::TestKey;
 
-use super::{Agent, Outside, start};
+use super::{Agent, Outside, StartError, start};
 use crate::{
     clock::{Slot, boottime_ms},
     config,
     host::{Host, HostEvent},
     journal,
     link::{Identity, Link, LinkEvent, NotTaken, Publish},
+    runtime_state::{RuntimeError, RuntimeState},
     world::World,
 };
 
@@ -76,6 +77,43 @@ async fn a_reload_reads_again_who_may_sign_and_says_so() {
     }
 }
 
+/// Its journal may be of another device, and its LED may blink.
+#[test]
+fn an_agent_beside_another_ends_before_it_touches_anything() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, state) = (place.path().join("root"), place.path().join("state"));
+    for (path, text) in [
+        (
+            "proc/sys/kernel/random/boot_id",
+            format!("{}\n", IDENTITY.boot),
+        ),
+        ("sys/class/leds/ACT/trigger", "none\n".to_owned()),
+        ("sys/class/leds/ACT/brightness", "0\n".to_owned()),
+        ("run/picket/led", "ACT mmc0 0\n".to_owned()),
+    ] {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fs::create_dir_all(&state).unwrap();
+    drop(journal::open(&state, IDENTITY.device));
+    let world = World::new(&root);
+    let _other = RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap();
+    let text = format!("state_dir = {state:?}\nid = \"00000000ffffffff\"\n");
+    let loaded = config::parse("picketd.toml", &text, "").unwrap();
+    let error = start::run(&world, &place.path().join("picketd.toml"), loaded).unwrap_err();
+    let is_locked = matches!(&error, StartError::Runtime(RuntimeError::Locked { .. }));
+    assert!(is_locked, "{error}");
+    let names = fs::read_dir(&state)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["journal"]);
+    assert!(
+        root.join("run/picket/led").exists(),
+        "the LED was given back"
+    );
+}
+
 const IDENTITY: Identity = Identity {
     device: DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]),
     boot: BootId([7; 16]),
@@ -95,10 +133,11 @@ fn agent(place: &Path, settings: &str) -> (Agent, Outside<FakeLink, NoHost>) {
         &place.join("picketd.toml"),
         loaded,
         (IDENTITY, periods, None),
+        RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap(),
     );
     let journal = journal::open(&state, IDENTITY.device).journal;
     let outside = Outside::new(FakeLink::default(), NoHost, journal, periods.period_ms());
-    (Agent::new(parts.unwrap()), outside.unwrap())
+    (Agent::new(parts), outside.unwrap())
 }
 
 fn tick(agent: &mut Agent, outside: &mut Outside<FakeLink, NoHost>) {
