@@ -28,24 +28,47 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Waiting {
     told: Told,
+    worth: Worth,
     payload: Vec<u8>,
     /// The publish that is under way.
     delivery: Option<DeliveryId>,
 }
 
+/// What is lost with a report, from the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// A message was refused. Anybody can cause as many as he likes.
+    OfMessage,
+    /// How an operation goes on.
+    Passing,
+    /// How it went.
+    Final,
+}
+
+impl Worth {
+    fn of(report: &Report) -> Self {
+        match report.state {
+            Some(State::Refused) if report.transition.is_none() => Self::OfMessage,
+            Some(state) if state.is_final() => Self::Final,
+            _ => Self::Passing,
+        }
+    }
+}
+
 impl Outbox {
-    /// Takes a report and offers it, if there is a connection. When too many wait, the oldest that isn't final gives way, for the
-    /// final one tells how it went.
+    /// Takes a report and offers it, if there is a connection. When too many wait, one of the least worth gives way, the oldest.
     pub(super) fn push(&mut self, report: &Report) -> Vec<Action> {
         self.waiting.push_back(Waiting {
             told: (report.operation, report.state),
+            worth: Worth::of(report),
             payload: frame::encode(report),
             delivery: None,
         });
         if self.waiting.len() > MOST {
-            let is_final = |waiting: &Waiting| waiting.told.1.is_some_and(State::is_final);
-            let at = self.waiting.iter().position(|waiting| !is_final(waiting));
-            self.waiting.remove(at.unwrap_or(0));
+            let worths = self.waiting.iter().map(|waiting| waiting.worth);
+            // Of equals the first.
+            let least = worths.enumerate().min_by_key(|(_, worth)| *worth);
+            self.waiting.remove(least.map_or(0, |(at, _)| at));
         }
         self.offer()
     }

@@ -49,6 +49,23 @@ fn of_too_many_reports_the_final_ones_are_kept() {
 }
 
 #[test]
+fn noise_takes_no_place_from_what_became_of_an_operation() {
+    let mut world = World::new();
+    world.order(1, IDENTIFY);
+    world.input(Input::Host(HostEvent::Identified(Ok(()))));
+    for _ in 0..200 {
+        world.message(b"noise".to_vec());
+        world.pass(1_000);
+    }
+    world.take();
+    world.input(Input::Disconnected);
+    world.input(Input::Connected);
+    let told = world.take();
+    assert_eq!(told.len(), 64);
+    assert_eq!(told[..2], ["1 accepted", "1 succeeded"]);
+}
+
+#[test]
 fn noise_gets_32_answers_and_takes_none_from_signers() {
     let mut world = World::new();
     let signed = world.fresh(1, IDENTIFY);
