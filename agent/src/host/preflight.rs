@@ -110,8 +110,11 @@ impl Preflights {
 }
 
 /// Why a user doesn't want a reboot. Whatever lies there counts, readable or not: its maker meant it. It is on a tmpfs, so
-/// reading it waits for nobody.
+/// reading it waits for nobody; a symlink, which may lead to a server that doesn't answer, is not followed.
 fn inhibited(world: &World) -> Option<String> {
+    if is_symlink(world) {
+        return Some(format!("/{INHIBIT} is a symlink, and gives no reason"));
+    }
     let mut bytes = Vec::with_capacity(MOST_REASON);
     let read = world.open(INHIBIT).and_then(|file| {
         let head = file.take(MOST_REASON as u64).read_to_end(&mut bytes);
@@ -122,6 +125,12 @@ fn inhibited(world: &World) -> Option<String> {
         Err(gap) => Some(format!("/{INHIBIT} is there and can't be read: {gap}")),
         Ok(_) => Some(reason(&bytes)),
     }
+}
+
+fn is_symlink(world: &World) -> bool {
+    let (directory, name) = INHIBIT.rsplit_once('/').expect("it lies in a directory");
+    let directory = world.resolve(directory);
+    directory.is_ok_and(|directory| directory.join(name).is_symlink())
 }
 
 /// The first line, harmless and bounded.

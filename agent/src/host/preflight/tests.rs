@@ -43,6 +43,13 @@ fn whatever_lies_at_the_inhibit_files_place_inhibits() {
     fs::remove_dir(&path).unwrap();
     mkfifoat(CWD, &path, Mode::RUSR).unwrap();
     assert_eq!(inhibited(&world).as_deref(), Some(unreadable));
+    for target in ["/nowhere", "/run/picket/reason"] {
+        put(tree.path(), "run/picket/reason", "of another file");
+        fs::remove_file(&path).unwrap();
+        symlink(target, &path).unwrap();
+        let told = inhibited(&world).unwrap();
+        assert!(told.contains("is a symlink"), "{target}: {told}");
+    }
 }
 
 #[test]
