@@ -9,6 +9,7 @@ mod preflight;
 #[cfg_attr(test, path = "host/no_machine.rs")]
 mod real;
 mod tree;
+mod within;
 
 use std::{
     sync::{

@@ -23,9 +23,9 @@ pub(super) trait Rungs {
     fn ask(&mut self, signal: i32) -> Result<(), String>;
     /// Writes what is dirty; whether it was done in that time.
     fn sync(&mut self, most: Duration) -> bool;
-    /// reboot(2), which comes back only if it failed.
+    /// Calls reboot(2); whether it failed at once. It may also not come back, and not bring the machine down.
     fn reboot(&mut self) -> Result<(), String>;
-    /// The emergency key `b`, likewise.
+    /// Presses the emergency key `b`.
     fn sysrq(&mut self) -> Result<(), String>;
     /// Waits.
     fn wait(&mut self, time: Duration);

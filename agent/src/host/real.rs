@@ -3,17 +3,22 @@
 use std::{
     fs::{File, OpenOptions},
     io::Write,
-    sync::{Arc, mpsc},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use rustix::system::{RebootCommand, reboot};
 
-use super::{barrier, ladder::Rungs};
+use super::{
+    barrier,
+    ladder::Rungs,
+    within::{Call, within},
+};
 use crate::{sys, world::World};
 
-const STACK: usize = 64 * 1024;
+/// What the kernel refuses it refuses at once.
+const REFUSAL: Duration = Duration::from_secs(1);
 
 /// What is needed on the way down, got hold of while everything still works: no path is resolved then.
 #[derive(Debug, Clone)]
@@ -55,20 +60,18 @@ impl Rungs for Machine {
     }
 
     fn sync(&mut self, most: Duration) -> bool {
-        let (done, waits) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("sync".to_owned())
-            .stack_size(STACK);
-        let spawned = thread.spawn(move || {
-            rustix::fs::sync();
-            // Nobody waits any more if the time is over.
-            let _ = done.send(());
-        });
-        spawned.is_ok() && waits.recv_timeout(most).is_ok()
+        within(most, "sync", rustix::fs::sync) == Call::Back(())
     }
 
     fn reboot(&mut self) -> Result<(), String> {
-        reboot(RebootCommand::Restart).map_err(|error| format!("reboot(2) failed: {error}"))
+        let call = || reboot(RebootCommand::Restart);
+        let called = match within(REFUSAL, "reboot", call) {
+            Call::Back(result) => result,
+            // It waits for a driver to let go, and the emergency key must not.
+            Call::Away => Ok(()),
+            Call::NotMade => call(),
+        };
+        called.map_err(|error| format!("reboot(2) failed: {error}"))
     }
 
     fn sysrq(&mut self) -> Result<(), String> {
