@@ -123,10 +123,7 @@ mod tests {
                     Word::silence(Periods::new(600_000, 600_000).unwrap()),
                     "WATCHDOG_USEC=1200000000",
                 ),
-                (
-                    Word::silence(Periods::default()),
-                    "WATCHDOG_USEC=180000000",
-                ),
+                (Word::silence(Periods::default()), "WATCHDOG_USEC=180000000"),
                 (Word::Watchdog, "WATCHDOG=1"),
                 (Word::Stopping, "STOPPING=1"),
                 (Word::Status("a\nb".to_owned()), "STATUS=a b"),
