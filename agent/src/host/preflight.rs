@@ -177,14 +177,14 @@ fn boot_warnings(world: &World) -> Vec<String> {
 }
 
 fn lacks(folder: &str, names: &[String]) -> Vec<String> {
-    let is_kernel = |name: &&String| {
+    let is_kernel = |name: &String| {
         (name.starts_with("kernel") && name.ends_with(".img")) || name.starts_with("vmlinuz")
     };
     let mut lacks = Vec::new();
     if !names.iter().any(|name| name == "cmdline.txt") {
         lacks.push(format!("the boot folder /{folder} has no cmdline.txt"));
     }
-    if names.iter().find(is_kernel).is_none() {
+    if !names.iter().any(is_kernel) {
         lacks.push(format!(
             "the boot folder /{folder} has no kernel: neither kernel*.img nor vmlinuz*"
         ));
