@@ -157,7 +157,11 @@ impl Led {
 
     fn restore(&self, state: &LedState) -> Result<(), String> {
         let names = self.world.list("sys/class/leds").unwrap_or_default();
-        if !names.contains(&state.name) || self.state(&state.name)?.trigger != "none" {
+        // A trigger that can't be read is nobody's choice.
+        let chosen_since = self
+            .state(&state.name)
+            .is_ok_and(|now| now.trigger != "none");
+        if !names.contains(&state.name) || chosen_since {
             return Ok(());
         }
         let (part, value) = match state.trigger.as_str() {

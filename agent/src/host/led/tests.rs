@@ -41,8 +41,8 @@ async fn on_every_model_act_blinks_for_its_time_and_follows_its_trigger_again() 
 #[tokio::test(start_paused = true)]
 async fn the_old_trigger_is_back_after_a_stop_a_drop_a_crash_and_a_zero() {
     for machine in MACHINES {
-        for way in ["zero", "stop", "drop", "crash"] {
-            let (_tree, world) = copy(machine);
+        for way in ["zero", "stop", "drop", "crash", "torn"] {
+            let (tree, world) = copy(machine);
             let followed = follows(&world, "ACT");
             let mut led = Led::open(&world);
             led.blink(60).unwrap();
@@ -55,6 +55,9 @@ async fn the_old_trigger_is_back_after_a_stop_a_drop_a_crash_and_a_zero() {
                 _ => {
                     std::mem::forget(led);
                     assert_eq!(follows(&world, "ACT"), "none", "a crash restores nothing");
+                    if way == "torn" {
+                        set(tree.path(), "trigger", "");
+                    }
                     drop(Led::open(&world));
                 }
             }
