@@ -79,9 +79,14 @@ fn watch(queue: &OwnedFd, path: &PathBuf, seen: &Mutex<Vec<String>>, stop: &Atom
         }
         let mut reader = inotify::Reader::new(queue, &mut space);
         while let Ok(event) = reader.next() {
-            // Each replacement counts, also one by the same id.
-            if event.file_name().is_some_and(|name| name == c"boot_id") {
-                seen.lock().expect("no holder panics").push(read(path));
+            if event.file_name().is_none_or(|name| name != c"boot_id") {
+                continue;
+            }
+            // Each replacement counts, also one by the same id; a file that is closed after it took the place, not again.
+            let replaced = event.events().contains(inotify::ReadFlags::MOVED_TO);
+            let (now, mut seen) = (read(path), seen.lock().expect("no holder panics"));
+            if replaced || seen.last() != Some(&now) {
+                seen.push(now);
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod fleet;
 pub mod hostile;
 pub mod init;
+pub mod killer;
 pub mod mosquitto;
 pub mod operator;
 pub mod process;
