@@ -14,6 +14,10 @@ use crate::trust::{self, Refusal};
 
 impl Commands {
     pub(super) fn command(&mut self, payload: &[u8], retained: bool, now: &Now) -> Vec<Action> {
+        // An empty message is how a broker is told to forget a command that it kept: nobody ordered anything.
+        if payload.is_empty() {
+            return Vec::new();
+        }
         if retained {
             return self.refuse(Asker::Stranger, &kept_by_broker(payload), now);
         }

@@ -90,6 +90,12 @@ fn a_retained_command_and_a_strangers_are_refused_with_their_operation() {
     });
     world.message(order.signed_by(&TestKey::new(2)));
     world.message(b"noise".to_vec());
+    // How a broker forgets what it kept, and what it keeps of that.
+    world.message(Vec::new());
+    world.input(Input::Command {
+        payload: Vec::new(),
+        retained: true,
+    });
     let told = [
         "1 refused retained",
         "1 refused unknown_signer",
