@@ -4,10 +4,10 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, ErrorKind},
+    io::{BufRead, BufReader, ErrorKind, Read},
     os::unix::net::UnixDatagram,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -25,7 +25,10 @@ fn an_orderly_stop_saves_the_spool_and_a_restart_goes_on_with_the_numbering() {
     let second = place.command().output().unwrap();
     let error = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(1), "{error}");
-    assert!(error.contains(&format!("(pid {})", first.id())), "{error}");
+    assert!(
+        error.contains(&format!("(pid {})", first.0.id())),
+        "{error}"
+    );
     place.stop(&mut first);
     assert!(
         place.path("state/spool").exists(),
@@ -48,11 +51,10 @@ fn an_orderly_stop_saves_the_spool_and_a_restart_goes_on_with_the_numbering() {
 fn a_missing_state_directory_is_a_warning_and_not_the_end() {
     let place = Place::new();
     fs::remove_dir(place.path("state")).unwrap();
-    let mut child = place.command().stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = place.start_with_stderr();
     place.expect("WATCHDOG=1");
     place.stop(&mut child);
-    let Output { stderr, .. } = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&stderr);
+    let said = child.stderr();
     assert!(
         said.contains("state directory") && said.contains("set state_dir"),
         "{said}"
@@ -88,8 +90,8 @@ fn a_wrong_word_on_the_kernel_command_line_fails_check_and_not_run() {
 #[test]
 fn a_hangup_says_what_a_restart_would_change_and_changes_nothing() {
     let place = Place::new();
-    let mut child = place.command().stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut child = place.start_with_stderr();
+    let mut log = BufReader::new(child.0.stderr.take().unwrap()).lines();
     place.expect("READY=1");
     let good = fs::read_to_string(place.path("picketd.toml")).unwrap();
     for (text, said) in [
@@ -104,7 +106,7 @@ fn a_hangup_says_what_a_restart_would_change_and_changes_nothing() {
         ),
     ] {
         fs::write(place.path("picketd.toml"), text).unwrap();
-        kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+        kill_process(Pid::from_child(&child.0), Signal::HUP).unwrap();
         assert!(
             log.any(|line| line.unwrap().contains(said)),
             "no line with {said:?}"
@@ -186,6 +188,27 @@ struct Place {
     manager: UnixDatagram,
 }
 
+/// An agent that ends with its test, also when that fails: one that stayed would keep the test's own output open.
+struct Running(Child);
+
+impl Running {
+    /// What it said until its end.
+    fn stderr(&mut self) -> String {
+        let mut said = String::new();
+        let stderr = self.0.stderr.as_mut().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        said
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already unless its test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Place {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -238,8 +261,12 @@ impl Place {
         picketd
     }
 
-    fn start(&self) -> Child {
-        self.command().spawn().unwrap()
+    fn start(&self) -> Running {
+        Running(self.command().spawn().unwrap())
+    }
+
+    fn start_with_stderr(&self) -> Running {
+        Running(self.command().stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Waits for that word and drops others.
@@ -258,10 +285,10 @@ impl Place {
         }
     }
 
-    fn stop(&self, child: &mut Child) {
-        kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+    fn stop(&self, child: &mut Running) {
+        kill_process(Pid::from_child(&child.0), Signal::TERM).unwrap();
         self.expect("STOPPING=1");
-        assert!(child.wait().unwrap().success());
+        assert!(child.0.wait().unwrap().success());
     }
 
     /// The record of the run directory: the first counter after magic and boot id.
