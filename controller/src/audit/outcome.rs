@@ -22,7 +22,7 @@ pub struct Transition {
     /// CLOCK_BOOTTIME of the transition, in ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boottime_ms: Option<u64>,
-    /// Which transition it is, from 1 in each boot.
+    /// Which transition it is, from 1 in each life of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transition: Option<u32>,
     /// What spoke against it.
