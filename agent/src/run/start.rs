@@ -11,7 +11,7 @@ use crate::{
     command::{CommandSettings, Commands},
     config::{Loaded, Periods, Settings},
     device_id, host,
-    journal::{self, Record},
+    journal::{self, Problem, Record},
     link::{Access, AccessError, Identity, MqttLink},
     log,
     notify::{Notifier, Word},
@@ -72,7 +72,12 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     let periods = record.as_ref().and_then(|record| record.periods);
     let periods = periods.unwrap_or(settings.telemetry.periods);
     let host = host::open(world);
-    let mut parts = parts(world, path, loaded, (identity, periods, record), state);
+    let left = Left {
+        spool: saved_spool(&settings, opened.problem.as_ref()),
+        record,
+        state,
+    };
+    let mut parts = parts(world, path, loaded, (identity, periods), left);
     runtime.block_on(async {
         let probe = settings.sampler.nfs_probe;
         if let Some(server) = nfs_server::server(world, probe, ROOT_MOUNT) {
@@ -89,20 +94,30 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     })
 }
 
-/// Puts an agent together. `periods` are in force, `record` is what the journal holds, and `state` is locked.
+/// What an agent before this one left.
+pub(super) struct Left {
+    /// What the journal holds.
+    pub(super) record: Option<Record>,
+    /// The saved spool.
+    pub(super) spool: Option<Vec<u8>>,
+    /// The run directory, locked.
+    pub(super) state: (RuntimeState, Progress),
+}
+
+/// Puts an agent together. `periods` are in force.
 pub(super) fn parts(
     world: &World,
     path: &Path,
     loaded: Loaded,
-    (identity, periods, record): (Identity, Periods, Option<Record>),
-    (state, progress): (RuntimeState, Progress),
+    (identity, periods): (Identity, Periods),
+    left: Left,
 ) -> Parts {
     let settings = &loaded.settings;
-    let saved = saved_spool(settings);
+    let (state, progress) = left.state;
     let telemetry = Telemetry::new(
         telemetry_settings(settings, identity, periods),
         progress.resume,
-        saved.as_deref(),
+        left.spool.as_deref(),
     );
     if let Some(error) = telemetry.image_error() {
         not_used(&settings.state_dir, error);
@@ -119,14 +134,14 @@ pub(super) fn parts(
             unjudged: settings.signers_without_clock,
             periods: settings.telemetry.periods,
         },
-        record,
+        left.record,
         Box::new(random),
     );
     if let Some(last) = commands.last_operation() {
         commands::tell(last, &mut status);
     }
     Parts {
-        saved: saved.is_some() && telemetry.image_error().is_none(),
+        saved: left.spool.is_some() && telemetry.image_error().is_none(),
         sampler: Sampler::new(world, &settings.sampler),
         telemetry,
         commands,
@@ -169,8 +184,14 @@ fn telemetry_settings(
     }
 }
 
-fn saved_spool(settings: &Settings) -> Option<Vec<u8>> {
+/// The saved spool; `journal` is what is wrong with the journal, which lies beside it. Of a disk that hangs nothing more is asked: the
+/// agent must come up without it.
+pub(super) fn saved_spool(settings: &Settings, journal: Option<&Problem>) -> Option<Vec<u8>> {
     let directory = settings.state_dir.as_path();
+    if let Some(hangs @ Problem::Hangs { .. }) = journal {
+        not_used(directory, hangs);
+        return None;
+    }
     if !directory.is_dir() {
         tracing::warn!(
             "the state directory {} is not there: at a stop, what is not confirmed will be lost; make it, or set state_dir",

@@ -4,12 +4,15 @@ use std::{fs, path::Path};
 use picket_proto::{BootId, Channel, DeviceId, Status, frame};
 use picket_test_keys::TestKey;
 
-use super::{Agent, Outside, StartError, start};
+use super::{
+    Agent, Outside, StartError,
+    start::{self, Left, saved_spool},
+};
 use crate::{
     clock::{Slot, boottime_ms},
     config,
     host::{Host, HostEvent},
-    journal,
+    journal::{self, Problem},
     link::{Identity, Link, LinkEvent, NotTaken, Publish},
     runtime_state::{RuntimeError, RuntimeState},
     world::World,
@@ -114,6 +117,30 @@ fn an_agent_beside_another_ends_before_it_touches_anything() {
     );
 }
 
+#[test]
+fn nothing_more_is_asked_of_a_disk_that_hangs_at_the_start() {
+    let state = tempfile::tempdir().unwrap();
+    fs::write(state.path().join("spool"), "an image").unwrap();
+    let text = format!("state_dir = {:?}\n", state.path());
+    let settings = config::parse("picketd.toml", &text, "").unwrap().settings;
+    let directory = state.path().display().to_string();
+    let hangs = Problem::Hangs {
+        directory: directory.clone(),
+        seconds: 5,
+    };
+    let unusable = Problem::Unusable {
+        path: directory,
+        error: "no space".to_owned(),
+    };
+    for (journal, read) in [(None, true), (Some(&unusable), true), (Some(&hangs), false)] {
+        assert_eq!(
+            saved_spool(&settings, journal).is_some(),
+            read,
+            "{journal:?}"
+        );
+    }
+}
+
 const IDENTITY: Identity = Identity {
     device: DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]),
     boot: BootId([7; 16]),
@@ -132,8 +159,12 @@ fn agent(place: &Path, settings: &str) -> (Agent, Outside<FakeLink, NoHost>) {
         &world,
         &place.join("picketd.toml"),
         loaded,
-        (IDENTITY, periods, None),
-        RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap(),
+        (IDENTITY, periods),
+        Left {
+            record: None,
+            spool: None,
+            state: RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap(),
+        },
     );
     let journal = journal::open(&state, IDENTITY.device).journal;
     let outside = Outside::new(FakeLink::default(), NoHost, journal, periods.period_ms());
