@@ -263,13 +263,18 @@ impl Machine {
     }
 
     fn take_on(&mut self, order: Order) {
+        let active = self.active();
+        self.known.push(Operation::ordered(order), &active);
+    }
+
+    /// What is under way, and so must stay known.
+    fn active(&self) -> Vec<OperationId> {
         let slots = [
             self.reboot.as_ref().map(|one| one.operation),
             self.configure.as_ref().map(|one| one.operation),
             self.identify.as_ref().map(|one| one.operation),
         ];
-        let active: Vec<_> = slots.into_iter().flatten().collect();
-        self.known.push(Operation::ordered(order), &active);
+        slots.into_iter().flatten().collect()
     }
 
     /// Lets an operation come into a state, and tells it. What is final holds no place any more.

@@ -68,7 +68,8 @@ impl Machine {
                 self.record.operations[at].reason = operation.reason;
                 self.steps.push(Step::Tell(operation.report(ours)));
             }
-            self.known.push(operation, &[]);
+            let active = self.active();
+            self.known.push(operation, &active);
         }
     }
 }
@@ -136,7 +137,7 @@ mod tests {
     use picket_proto::{BootId, OperationId};
 
     use super::*;
-    use crate::config::Periods;
+    use crate::{config::Periods, journal::Outcome};
 
     const OURS: BootId = BootId([1; 16]);
 
@@ -190,6 +191,40 @@ mod tests {
                 assert_eq!(told, usize::from(expected.1.is_some()), "{what}");
             }
         }
+    }
+
+    /// The disk may answer only when a reboot is under way already.
+    #[test]
+    fn a_journal_that_is_read_late_takes_no_place_from_what_is_under_way() {
+        use super::super::{Event, Order};
+        let mut machine = machine(Vec::new());
+        let ordered = OperationId([0; 16]);
+        let order = Order {
+            operation: ordered,
+            action: command::Action::Reboot { force: false },
+            actor: "alice".to_owned(),
+            fingerprint: 1,
+        };
+        machine.handle(Event::Ordered(order), 1);
+        let operations = (1..=64).map(|n| Recorded {
+            operation: OperationId([n; 16]),
+            ..recorded(2, State::Fetching, OURS, 0)
+        });
+        let record = Some(Record {
+            operations: operations.collect(),
+            ..Record::default()
+        });
+        let problem = None;
+        machine.handle(Event::Journal(Outcome::Opened { record, problem }), 2);
+        while let Some(due) = machine.deadline() {
+            let steps = machine.handle(Event::Deadline, due);
+            assert!(
+                !steps.is_empty(),
+                "it wants to be woken for nothing at {due}"
+            );
+        }
+        let known = machine.known().get(ordered).unwrap();
+        assert_eq!(known.reason, Some(Reason::TimedOut));
     }
 
     #[test]
