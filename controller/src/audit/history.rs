@@ -66,11 +66,14 @@ pub fn may_be_cured(reason: Option<Reason>) -> bool {
 
 impl TargetHistory {
     /// How it ended; `None` when there is more to do. A target that timed out isn't at its end: somebody may go on with it.
+    /// Nor does a refusal stand in the way of what a later run was told.
     #[must_use]
     pub fn end(&self) -> Option<Outcome> {
         let reported = self.latest.as_ref().filter(|latest| is_final(latest));
-        let settled = self.outcome.filter(|outcome| *outcome != Outcome::TimedOut);
-        settled.or_else(|| Outcome::of(reported?.state))
+        let reported = reported.and_then(|latest| Outcome::of(latest.state));
+        let is_last = |outcome: &Outcome| !matches!(outcome, Outcome::TimedOut | Outcome::Refused);
+        let refused = self.outcome.filter(|outcome| *outcome == Outcome::Refused);
+        self.outcome.filter(is_last).or(reported).or(refused)
     }
 
     fn sign(&mut self, time: Timestamp, target: &Target) {
@@ -82,9 +85,11 @@ impl TargetHistory {
         });
     }
 
-    /// A report that was overtaken by the last one changes nothing.
+    /// A report that was overtaken by the last one changes nothing. What was refused may have been ordered again.
     fn report(&mut self, time: Timestamp, transition: &Transition) {
-        if self.latest.as_ref().is_some_and(is_final) {
+        let is_done =
+            |latest: &Transition| latest.state.is_final() && latest.state != State::Refused;
+        if self.latest.as_ref().is_some_and(is_done) {
             return;
         }
         self.latest = Some(transition.clone());

@@ -71,6 +71,18 @@ fn the_latest_report_counts_and_what_is_final_stays() {
 }
 
 #[test]
+fn a_refusal_is_overtaken_by_what_a_later_run_is_told() {
+    let history = history(vec![
+        report(State::Refused, Some(Reason::Inhibited)),
+        settled(Outcome::Refused),
+        state(State::Succeeded),
+    ]);
+    let target = &history.targets[&A];
+    assert_eq!(target.latest.as_ref().unwrap().state, State::Succeeded);
+    assert_eq!(target.end(), Some(Outcome::Succeeded), "picket died here");
+}
+
+#[test]
 fn a_reboot_keeps_the_first_boot_and_knows_the_last_nonce() {
     let history = history(vec![signed(OLD), signed(NEW)]);
     let target = &history.targets[&A];
