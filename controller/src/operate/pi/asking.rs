@@ -22,6 +22,8 @@ impl Pi {
     /// Asks for a nonce, `delay_ms` from now.
     pub(super) fn ask(&mut self, turn: &mut Turn, delay_ms: u64) {
         self.tokens.clear();
+        // What the broker confirmed is not the command that comes now.
+        self.confirmed_ms = None;
         self.since_ms = turn.now_ms;
         self.phase = Phase::Pinging {
             next_ms: turn.now_ms.saturating_add(delay_ms),

@@ -238,6 +238,29 @@ fn without_waiting_the_first_word_is_the_end_or_the_brokers_confirmation() {
 }
 
 #[test]
+fn without_waiting_a_command_that_was_refused_is_not_taken_for_one_that_lies_there() {
+    let pace = Pace {
+        wait: Wait::FirstWord,
+        ..PACE
+    };
+    let confirmed = Input::Confirmed(Topic {
+        channel: Channel::Command,
+        device: device(1),
+    });
+    let mut rig = Rig::new(reboot(), pace, &aims(1));
+    rig.offer(1);
+    rig.take(confirmed.clone());
+    rig.pass(WORD_PATIENCE_MS - 1);
+    rig.refuses(1, Reason::StaleNonce);
+    rig.pass(2_000);
+    assert_eq!(rig.in_flight(), [device(1)], "the next one isn't out yet");
+    rig.offer(1);
+    rig.take(confirmed);
+    rig.pass(WORD_PATIENCE_MS);
+    assert_eq!(rig.roll.endings().collect::<Vec<_>>(), [Ending::Offered]);
+}
+
+#[test]
 fn a_later_run_signs_for_the_boot_of_the_earlier_and_leaves_alone_what_ended() {
     let before = [Before::Signed(boot(1)), Before::Ended(Ending::Succeeded)];
     let aims: Vec<_> = aims(2)
