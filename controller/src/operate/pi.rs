@@ -77,6 +77,7 @@ pub struct Pi {
     pub(super) boot: Option<BootId>,
     pub(super) presence: Option<Presence>,
     pub(super) features: Option<Vec<String>>,
+    /// When the command began that cuts its power.
     pub(super) cycled_ms: Option<u64>,
     /// Since when it is in its phase, or said its newest word.
     since_ms: u64,
@@ -153,9 +154,9 @@ impl Pi {
         self.ask(turn, 0);
     }
 
-    /// The order is halted: what was not offered yet goes back.
+    /// The order is halted: a Pi to which nothing was done yet goes back.
     pub(super) fn stand_down(&mut self) {
-        if self.is_in_flight() && !self.is_offered && self.phase != Phase::Cycling {
+        if self.is_in_flight() && !self.is_offered && self.cycled_ms.is_none() {
             self.phase = Phase::Waiting;
         }
     }

@@ -16,6 +16,7 @@ impl Pi {
     pub(super) fn time_is_over(&mut self, turn: &mut Turn) {
         if self.may_cycle(turn) {
             self.phase = Phase::Cycling;
+            self.cycled_ms = Some(turn.now_ms);
             self.since_ms = turn.now_ms;
             turn.tell(News::ours(Some(self.device), Word::PowerCycling));
             let device = self.device;
@@ -42,7 +43,6 @@ impl Pi {
         if self.phase != Phase::Cycling {
             return;
         }
-        self.cycled_ms = Some(turn.now_ms);
         self.deadline_ms = turn.now_ms.saturating_add(turn.pace.timeout_ms);
         match result {
             Ok(words) => {
