@@ -164,6 +164,7 @@ impl Roll {
     }
 
     fn halt(&mut self, why: String, out: &mut Vec<Action>) {
+        self.pis.iter_mut().for_each(Pi::stand_down);
         let left = self.pis.iter().filter(|pi| *pi.phase() == Phase::Waiting);
         let left = left.count();
         if std::mem::replace(&mut self.is_halted, true) || left == 0 {

@@ -111,6 +111,16 @@ fn a_halt_takes_back_what_was_not_offered_and_leaving_ends_all() {
 }
 
 #[test]
+fn a_halt_tells_how_many_it_takes_back() {
+    let mut rig = Rig::new(reboot(), PACE, &aims(3));
+    rig.offer(1);
+    rig.take(Input::Halt);
+    let halted = rig.news.iter().find(|news| news.word == Word::Halted);
+    let words = halted.expect("it is told").detail.as_deref().unwrap();
+    assert!(words.contains("2 not begun"), "{words}");
+}
+
+#[test]
 fn a_key_that_wants_to_be_touched_signs_once_for_a_wave() {
     let pace = Pace {
         max_in_flight: 3,
