@@ -13,7 +13,7 @@ mod read;
 pub use armour::armour;
 pub use entry::{Ended, Entry, Halted, Line, OnFailure, Ordered, Resumed, Roll, Signed};
 pub use history::{Freshness, History, TargetHistory, may_be_cured};
-pub use log::Log;
+pub use log::{Log, TakenOver};
 pub use outcome::{Outcome, PowerCycled, Settled, Transition};
 pub use read::{Problem, history, read};
 

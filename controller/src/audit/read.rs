@@ -52,7 +52,10 @@ pub fn history(path: &Path, operation: OperationId) -> Result<(Option<History>, 
     Ok((history, problems))
 }
 
-fn lines(mut from: impl BufRead, mut each: impl FnMut(Line)) -> io::Result<Vec<Problem>> {
+pub(super) fn lines(
+    mut from: impl BufRead,
+    mut each: impl FnMut(Line),
+) -> io::Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let mut bytes = Vec::new();
     for number in 1.. {

@@ -16,6 +16,8 @@ pub mod watch;
 
 use std::fmt;
 
+use crate::audit::TakenOver;
+
 /// How a command ended, as the exit code that scripts see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -65,9 +67,10 @@ pub fn exit_code(outcome: anyhow::Result<Exit>) -> Exit {
             let causes = error.chain().filter(|cause| !cause.is::<Usage>());
             let words: Vec<_> = causes.map(ToString::to_string).collect();
             eprintln!("picket: {}", words.join(": "));
-            match error.downcast_ref::<Usage>() {
-                Some(_) => Exit::Usage,
-                None => Exit::Failed,
+            match error.is::<Usage>() {
+                true => Exit::Usage,
+                false if error.is::<TakenOver>() => Exit::Cancelled,
+                false => Exit::Failed,
             }
         }
     }

@@ -58,6 +58,30 @@ async fn a_picket_that_is_killed_in_the_middle_of_a_roll_is_resumed_and_nobody_r
 }
 
 #[tokio::test]
+async fn of_two_pickets_with_one_operation_the_newer_goes_on_and_nobody_reboots_twice() {
+    let broker = broker::start().unwrap();
+    let anna = Operator::new(1);
+    let fakes = fleet(&anna, broker, 8, Story::Good).await;
+    let words = format!(
+        "reboot --all --fleet {} --op-id {OPERATION} --max-in-flight 1 --stagger 1s",
+        inventory(&anna, 8)
+    );
+    let mut older = anna.start(broker, &words);
+    older.told("rebooting", 2).await;
+    let newer = format!("resume {OPERATION} --stagger 100ms");
+    let newer = anna.order(broker, &newer).await;
+    let older = older.end().await;
+    let reboots: Vec<_> = fakes.iter().map(Fake::reboots).collect();
+    assert_eq!(reboots, [1; 8], "{older:#?} {newer:#?}");
+    assert_eq!((newer.code, older.code), (Some(0), Some(14)), "{older:#?}");
+    assert!(
+        older.stderr.contains("goes on with it") && older.stderr.contains("picket ops 0001"),
+        "{}",
+        older.stderr
+    );
+}
+
+#[tokio::test]
 async fn ctrl_c_halts_what_was_not_begun_and_follows_the_rest() {
     let broker = broker::start().unwrap();
     let anna = Operator::new(1);

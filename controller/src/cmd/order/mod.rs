@@ -11,11 +11,12 @@ mod show;
 mod signing;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use picket_proto::{Action, DeviceId, OperationId, command::action_name};
 
 use super::{Exit, options::Options, usage};
 use crate::{
-    audit::{Ended, History, Log, Ordered, Resumed, Roll as Turns},
+    audit::{self, Ended, Entry, History, Line, Log, Ordered, Resumed, Roll as Turns},
     claim,
     cmd::targets::Targets,
     fleet::Fleet,
@@ -121,7 +122,8 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
     let signer = signer.map_err(|error| usage(format!("{error:#}")))?;
     let by = operator::by();
     let order = order(&what, earlier.as_ref(), (&signer, &by), how.signature)?;
-    let log = Log::open(&how.options.audit_path()?)?;
+    let path = how.options.audit_path()?;
+    let mut log = Log::open(&path)?;
     let mut settings = how.options.link(&fleet)?;
     settings.listening = Listening::ORDER;
     settings.known.clone_from(&what.devices);
@@ -132,15 +134,27 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
         false => Signing::Each,
     };
     let pace = how.going.pace(&what.turns, signing);
-    let aims = aims::aims(&what.devices, &fleet, what.history.as_ref());
-    let actor = order.actor.clone();
+    let begun = match earlier {
+        Some(_) => Entry::from(Resumed {
+            by,
+            actor: order.actor.clone(),
+        }),
+        None => ordered(&order, &what, by).into(),
+    };
+    log.append(&Line::new(Timestamp::now(), what.operation, begun))?;
+    // Safety-order: what another picket signed for this operation until now counts, and it signs nothing more.
+    let is_new = what.history.is_none() && how.signature.op_id.is_none();
+    let history = match is_new {
+        true => None,
+        false => audit::history(&path, what.operation)?.0,
+    };
+    if let Some(first) = history.as_ref().and_then(|it| it.ordered.as_ref()) {
+        same(first, &what.action, &what.devices)?;
+    }
+    let aims = aims::aims(&what.devices, &fleet, history.as_ref());
     let roll = Roll::new(order, pace, &aims, random::number()?);
     let show = Show::open(how.going.json);
     let mut session = Session::new(roll, fleet, (link, log, signer), show);
-    match earlier {
-        Some(_) => session.log(Resumed { by, actor })?,
-        None => session.log(ordered(session.roll.order(), &what, by))?,
-    }
     session.run().await?;
     finish(session, how.going.json)
 }
@@ -215,12 +229,8 @@ fn finish(mut session: Session, is_json: bool) -> Result<Exit> {
     session.log(Ended { exit: exit as u8 })?;
     let summary = show::summary(&session.roll);
     if is_json {
-        let record = news::last_record(
-            session.roll.order(),
-            &endings,
-            exit as u8,
-            jiff::Timestamp::now(),
-        );
+        let record =
+            news::last_record(session.roll.order(), &endings, exit as u8, Timestamp::now());
         session.show.print(&claim::json_line(&record)?)?;
     } else if endings.len() > 1 {
         session.show.print(&summary)?;
