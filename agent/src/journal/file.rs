@@ -16,7 +16,7 @@ use rustix::{fs::OFlags, io::Errno};
 use super::{
     Problem, Record,
     format::{self, BLOCK, Held, SIZE, Unreadable},
-    writer::{Disk, Found},
+    writer::{Disk, Found, Unwritten},
 };
 
 /// So many journals are kept aside at most, of each kind.
@@ -28,6 +28,8 @@ pub(super) struct JournalFile {
     directory: PathBuf,
     device: DeviceId,
     open: Option<Open>,
+    /// What a block held before a write that perhaps counts, and where it is.
+    owed: Option<(usize, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,7 @@ impl JournalFile {
             directory: directory.to_owned(),
             device,
             open: None,
+            owed: None,
         }
     }
 
@@ -181,10 +184,12 @@ impl Disk for JournalFile {
         self.open.is_some()
     }
 
-    fn write(&mut self, record: &Record) -> Result<(), String> {
+    fn write(&mut self, record: &Record) -> Result<(), Unwritten> {
+        let path = self.path();
         let open = self.open.as_mut().expect("the writer opens it before");
         let generation = open.generation + 1;
-        let block = format::write(record, generation, self.device)?;
+        let block = format::write(record, generation, self.device)
+            .map_err(|error| Unwritten::Not(error.to_owned()))?;
         let at = place(generation);
         let Err(error) = overwrite(&open.file, &block, at) else {
             open.blocks[at..at + BLOCK].copy_from_slice(&block);
@@ -192,17 +197,44 @@ impl Disk for JournalFile {
             return Ok(());
         };
         // What is on the disk now isn't known, and must not count after a restart: the block gets back what it held.
-        let before = &open.blocks[at..at + BLOCK];
-        let restored = overwrite(&open.file, before, at);
-        if restored.is_err() {
+        let before = open.blocks[at..at + BLOCK].to_vec();
+        let undone = overwrite(&open.file, &before, at).is_ok();
+        let words = format!("can't write the journal {}: {error}", path.display());
+        if !undone {
             self.open = None;
         }
-        let path = self.path();
-        Err(format!(
-            "can't write the journal {}: {error}",
-            path.display()
-        ))
+        match error {
+            NotDurable::Sync(_) if !undone => {
+                self.owed = Some((at, before));
+                Err(Unwritten::Perhaps(words))
+            }
+            // A block that was not written whole counts for nothing.
+            NotDurable::Sync(_) | NotDurable::Write(_) => Err(Unwritten::Not(words)),
+        }
     }
+
+    fn take_back(&mut self) -> bool {
+        let Some((at, before)) = &self.owed else {
+            return true;
+        };
+        let file = open(&self.path(), OpenOptions::new().write(true));
+        let undone = file.is_ok_and(|file| overwrite(&file, before, *at).is_ok());
+        if undone {
+            self.owed = None;
+        }
+        undone
+    }
+}
+
+/// Why a block isn't durable.
+#[derive(Debug, thiserror::Error)]
+enum NotDurable {
+    /// Not all of it was taken.
+    #[error("{0}")]
+    Write(io::Error),
+    /// All of it was taken, and may be on the disk or not.
+    #[error("{0}")]
+    Sync(io::Error),
 }
 
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
@@ -236,9 +268,10 @@ fn make_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-fn overwrite(file: &File, block: &[u8], at: usize) -> io::Result<()> {
-    file.write_all_at(block, at as u64)?;
-    file.sync_data()
+fn overwrite(file: &File, block: &[u8], at: usize) -> Result<(), NotDurable> {
+    file.write_all_at(block, at as u64)
+        .map_err(NotDurable::Write)?;
+    file.sync_data().map_err(NotDurable::Sync)
 }
 
 /// Renames the journal to the first free name.

@@ -14,6 +14,12 @@ use super::{MOST_OPERATIONS, Outcome, Problem, Record};
 
 /// How long an opening or a write may take before it counts as hanging.
 pub(super) const DEADLINE: Duration = Duration::from_secs(5);
+/// How often a write is taken back that perhaps counts.
+const RETRY: Duration = if cfg!(test) {
+    Duration::ZERO
+} else {
+    Duration::from_secs(5)
+};
 /// The buffers lie on the heap.
 const STACK: usize = 64 * 1024;
 
@@ -23,9 +29,19 @@ pub(super) trait Disk: Send + 'static {
     fn open(&mut self) -> Found;
     /// Whether it can be written to.
     fn is_open(&self) -> bool;
-    /// Writes, and returns when it is durable; after an error nothing of it counts, as far as the disk lets one say that. Only
-    /// when it is open.
-    fn write(&mut self, record: &Record) -> Result<(), String>;
+    /// Writes, and returns when it is durable. Only when it is open.
+    fn write(&mut self, record: &Record) -> Result<(), Unwritten>;
+    /// Sees to it that a write counts for nothing of which that isn't known; whether it was possible.
+    fn take_back(&mut self) -> bool;
+}
+
+/// A write that failed, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    /// Nothing of it counts.
+    Not(String),
+    /// It may count at the next start, or not.
+    Perhaps(String),
 }
 
 /// What was found at an opening.
@@ -129,7 +145,8 @@ impl Journal {
     fn came(&mut self, outcome: Outcome) -> Outcome {
         match outcome {
             Outcome::Opened { .. } => self.hangs = None,
-            _ => self.state = State::Idle,
+            Outcome::Unknown => self.state = State::Overdue,
+            Outcome::Written | Outcome::Failed(_) => self.state = State::Idle,
         }
         outcome
     }
@@ -211,16 +228,26 @@ impl<D: Disk> Writer<D> {
         while let Ok(record) = orders.recv() {
             let outcome = match self.write(record) {
                 Ok(()) => Outcome::Written,
-                Err(error) => Outcome::Failed(error),
+                Err(Unwritten::Not(error)) => Outcome::Failed(error),
+                Err(Unwritten::Perhaps(error)) => self.take_back(error),
             };
             // Nobody waits any more when the agent stops.
             let _ = self.outcomes.send(outcome);
         }
     }
 
-    fn write(&mut self, record: Record) -> Result<(), String> {
+    /// Until that is known, the truth is that it isn't.
+    fn take_back(&mut self, error: String) -> Outcome {
+        let _ = self.outcomes.send(Outcome::Unknown);
+        while !self.disk.take_back() && !self.outcomes.is_closed() {
+            thread::sleep(RETRY);
+        }
+        Outcome::Failed(error)
+    }
+
+    fn write(&mut self, record: Record) -> Result<(), Unwritten> {
         if !self.disk.is_open() {
-            self.reopen()?;
+            self.reopen().map_err(Unwritten::Not)?;
         }
         self.disk.write(&record)?;
         self.told = Some(record);

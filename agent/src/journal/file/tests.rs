@@ -178,7 +178,9 @@ fn a_write_that_fails_does_not_count_and_the_journal_is_opened_anew() {
     journal.write(&record(1)).unwrap();
     // Nothing can be written through this descriptor.
     journal.open.as_mut().unwrap().file = File::open(journal.path()).unwrap();
-    let error = journal.write(&record(2)).unwrap_err();
+    let Unwritten::Not(error) = journal.write(&record(2)).unwrap_err() else {
+        panic!("nothing was taken")
+    };
     assert!(
         error.contains("can't write the journal") && error.contains("/journal: "),
         "{error}"
@@ -187,6 +189,33 @@ fn a_write_that_fails_does_not_count_and_the_journal_is_opened_anew() {
     assert_eq!(journal.open(), found(Some(record(1))));
     journal.write(&record(3)).unwrap();
     assert_eq!(journal.open(), found(Some(record(3))));
+}
+
+#[test]
+fn a_write_that_was_taken_and_perhaps_is_durable_is_taken_back_when_the_disk_lets_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = JournalFile::new(directory.path(), DEVICE);
+    journal.open();
+    journal.write(&record(1)).unwrap();
+    let before = fs::read(journal.path()).unwrap();
+    let mut writer = OpenOptions::new();
+    // It takes everything, and makes nothing durable.
+    journal.open.as_mut().unwrap().file = writer.write(true).open("/dev/null").unwrap();
+    let Unwritten::Perhaps(error) = journal.write(&record(2)).unwrap_err() else {
+        panic!("all of it was taken")
+    };
+    assert!(error.contains("can't write the journal"), "{error}");
+    let aside = directory.path().join("aside");
+    fs::rename(journal.path(), &aside).unwrap();
+    assert!(!journal.take_back(), "there is no journal");
+    // As if the disk had got it, and then comes back.
+    let block = format::write(&record(2), 3, DEVICE).unwrap();
+    fs::write(&aside, [&before[..BLOCK], &block].concat()).unwrap();
+    fs::rename(&aside, journal.path()).unwrap();
+    assert!(journal.take_back());
+    assert_eq!(fs::read(journal.path()).unwrap(), before);
+    assert!(journal.take_back(), "nothing is owed");
+    assert_eq!(journal.open(), found(Some(record(1))));
 }
 
 fn found(record: Option<Record>) -> Found {

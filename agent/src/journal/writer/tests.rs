@@ -10,7 +10,8 @@ enum Step {
     Open(Found),
     /// It can't be used afterwards.
     OpenInVain(Found),
-    Write(Record, Result<(), String>),
+    Write(Record, Result<(), Unwritten>),
+    TakeBack(bool),
     /// Nothing, until somebody lets it go on.
     Hang(Receiver<()>),
 }
@@ -48,10 +49,17 @@ impl Disk for Scripted {
         self.is_open
     }
 
-    fn write(&mut self, record: &Record) -> Result<(), String> {
+    fn write(&mut self, record: &Record) -> Result<(), Unwritten> {
         match self.next() {
             Step::Write(expected, result) if expected == *record => result,
             _ => panic!("{record:?} was written"),
+        }
+    }
+
+    fn take_back(&mut self) -> bool {
+        match self.next() {
+            Step::TakeBack(done) => done,
+            _ => panic!("it was taken back"),
         }
     }
 }
@@ -60,7 +68,10 @@ impl Disk for Scripted {
 async fn a_disk_that_hangs_is_unknown_after_5_s_and_resolves_some_day() {
     for (result, outcome) in [
         (Ok(()), Outcome::Written),
-        (Err("no".to_owned()), Outcome::Failed("no".to_owned())),
+        (
+            Err(Unwritten::Not("no".to_owned())),
+            Outcome::Failed("no".to_owned()),
+        ),
     ] {
         let (go_on, gate) = mpsc::channel();
         let mut opened = start(vec![
@@ -131,6 +142,28 @@ async fn an_opening_that_hangs_refuses_every_write_until_its_record_was_taken() 
             problem: None
         }
     );
+    journal.write(record(2)).unwrap();
+    assert_eq!(journal.outcome().await, Outcome::Written);
+}
+
+#[tokio::test]
+async fn a_write_that_perhaps_counts_is_unknown_until_it_was_taken_back() {
+    let (go_on, gate) = mpsc::channel();
+    let mut opened = start(vec![
+        Step::Open(new()),
+        Step::Write(record(1), Err(Unwritten::Perhaps("no".to_owned()))),
+        Step::TakeBack(false),
+        Step::TakeBack(false),
+        Step::Hang(gate),
+        Step::TakeBack(true),
+        Step::Write(record(2), Ok(())),
+    ]);
+    let journal = &mut opened.journal;
+    journal.write(record(1)).unwrap();
+    assert_eq!(journal.outcome().await, Outcome::Unknown);
+    assert_eq!(journal.write(record(2)), Err(Busy));
+    go_on.send(()).unwrap();
+    assert_eq!(journal.outcome().await, Outcome::Failed("no".to_owned()));
     journal.write(record(2)).unwrap();
     assert_eq!(journal.outcome().await, Outcome::Written);
 }
