@@ -29,7 +29,7 @@ use outbox::Outbox;
 use refusals::Refusals;
 use status::StatusPace;
 
-/// Signatures are judged as often as this, so that noise can't take the processor: 64 at once, then ten in a second.
+/// Signatures that name a signer are judged as often as this, so that noise can't take the processor: 64 at once, then ten in a second.
 const LOOKS: Bucket = Bucket::new(64, 100);
 
 /// Everything between the link and the host.

@@ -1,5 +1,5 @@
 //! How often commands are refused aloud, so that noise can't flood broker and log. Strangers and signers have a bucket each: whoever
-//! can sign gets his answer, however loud the others are.
+//! can sign gets his answer, however loud the others are, unless what they send is what he signed.
 use picket_proto::{Reason, Report, State};
 
 use super::Action;

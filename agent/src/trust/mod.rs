@@ -22,4 +22,4 @@ pub use load::{LoadError, Loaded, load};
 pub use problem::{LineFlaw, LineProblem};
 pub use refusal::Refusal;
 pub use signers::{AllowedSigners, Unjudged};
-pub use verify::{Verified, decode, verify};
+pub use verify::{Verified, decode, names_signer, verify};

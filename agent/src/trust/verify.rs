@@ -30,6 +30,12 @@ pub fn decode(message: &[u8]) -> Result<SignedCommand, Refusal> {
     frame::decode(message).map_err(|error| Refusal::new(&Distrust::Undecodable(error), None))
 }
 
+/// Whether the signature names a key of `signers`; nobody has looked yet whether it is by that key. Costs next to nothing.
+#[must_use]
+pub fn names_signer(signers: &AllowedSigners, signed: &SignedCommand) -> bool {
+    Sshsig::parse(&signed.signature).is_ok_and(|signature| signers.knows(signature.key()))
+}
+
 /// Whether the command may be given by who signed it, at that time. A line of `signers` with times needs a clock that is
 /// synchronised, or else `unjudged` decides.
 ///

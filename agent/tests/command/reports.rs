@@ -92,7 +92,8 @@ fn noise_gets_32_answers_and_takes_none_from_signers() {
 fn signatures_are_not_judged_faster_than_the_processor_may() {
     let mut world = World::new();
     let order = world.fresh(1, REBOOT);
-    let forged = order.signed_by(&TestKey::new(2));
+    let mut forged = order.signed_by(&orders::key());
+    *forged.last_mut().unwrap() ^= 1;
     for _ in 0..64 {
         world.message(forged.clone());
     }
@@ -101,6 +102,19 @@ fn signatures_are_not_judged_faster_than_the_processor_may() {
     world.give(&order);
     world.expect(&[]);
     world.pass(10_000);
+    world.give(&order);
+    world.expect(&["1 accepted", "1 preflight", "PREFLIGHT"]);
+}
+
+#[test]
+fn a_key_that_nobody_listed_takes_no_judgement_from_signers() {
+    let mut world = World::new();
+    let order = world.fresh(1, REBOOT);
+    let strange = order.signed_by(&TestKey::new(2));
+    for _ in 0..1_000 {
+        world.message(strange.clone());
+    }
+    world.take();
     world.give(&order);
     world.expect(&["1 accepted", "1 preflight", "PREFLIGHT"]);
 }
