@@ -16,7 +16,7 @@ check: ## Fast: type check and the host's own tests, for while you write
 test: ## Everything, on three architectures; ends with "N passed, N failed"
 	scripts/test
 
-soak: ## The long ones: fuzzing for ten minutes, many property cases, long outages
+soak: ## The long ones: fuzzing for ten minutes, many property cases, every point where an agent can be killed
 	scripts/soak
 
 bench: ## What Picket costs, side by side with the floor and with collectd
