@@ -1,4 +1,5 @@
-//! The broker's address as one writes it: `mqtt://host:port` or `mqtts://host:port`. It resolves nothing.
+//! The broker's address as one writes it, for picketd and for picket: `mqtt://host:port` or `mqtts://host:port`. It resolves
+//! nothing.
 use std::{fmt, net::IpAddr, str::FromStr};
 
 /// Where the broker is, and whether to speak TLS with it.
@@ -36,7 +37,7 @@ impl FromStr for Broker {
         };
         if rest.contains('@') {
             return Err(
-                "user and password don't belong in the address; set user and password_file"
+                "user and password don't belong in the address, where others can read them; each has a setting of its own, user and password_file (picket: --user and --password-file)"
                     .to_owned(),
             );
         }

@@ -288,18 +288,25 @@ fn a_brokers_address_is_read_in_all_its_forms() {
     ] {
         assert_eq!(text.parse::<Broker>().unwrap().to_string(), shown);
     }
-    for text in [
-        "",
-        "mqtt://",
-        "mqtt://[::1",
-        "mqtt://[h]",
-        "mqtt://[::1]x",
-        "mqtt://h:65536",
-        "mqtt://h p",
-        "tcp://h",
-        "mqtt://:1",
+    for (text, words) in [
+        ("", "mqtt://host:port"),
+        ("tcp://h", "mqtt://host:port"),
+        ("mqtt://", "neither a name"),
+        ("mqtt://:1", "neither a name"),
+        ("mqtt://h p", "neither a name"),
+        ("mqtt://h/path", "neither a name"),
+        ("mqtt://[::1", "not closed"),
+        ("mqtt://[::1]x", "may follow"),
+        ("mqtt://[h]", "only an IPv6"),
+        ("mqtt://2001:db8::1", "needs brackets"),
+        ("mqtt://h:65536", "1 to 65535"),
+        ("mqtt://me:secret@h", "--password-file"),
     ] {
-        assert!(text.parse::<Broker>().is_err(), "{text}");
+        let error = text.parse::<Broker>().unwrap_err();
+        assert!(
+            error.contains(words) && !error.contains("secret"),
+            "{text}: {error}"
+        );
     }
 }
 

@@ -4,7 +4,6 @@
 //! After each disconnect the whole client is thrown away and a new one made, and what waited to be published with it: whoever
 //! publishes says it again when nothing comes of it, so nothing depends on a queue here. Nothing is ever published retained: a
 //! command that the broker keeps would be given to an agent long after its time.
-pub mod address;
 mod backoff;
 mod confirming;
 mod listening;
@@ -21,10 +20,10 @@ use tokio::sync::mpsc;
 
 use crate::random;
 
-pub use address::Address;
 use backoff::Backoff;
 use confirming::Confirming;
 pub use listening::Listening;
+pub use picketd::config::Broker;
 use subscribing::Subscribing;
 use words::words;
 
@@ -39,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct LinkSettings {
     /// The broker.
-    pub broker: Address,
+    pub broker: Broker,
     /// Root word of the topics.
     pub topic_root: String,
     /// MQTT client id. Two clients with one id throw each other out.
