@@ -14,7 +14,10 @@ pub mod resume;
 pub mod targets;
 pub mod watch;
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use crate::audit::TakenOver;
 
@@ -66,7 +69,8 @@ pub fn exit_code(outcome: anyhow::Result<Exit>) -> Exit {
         Err(error) => {
             let causes = error.chain().filter(|cause| !cause.is::<Usage>());
             let words: Vec<_> = causes.map(ToString::to_string).collect();
-            eprintln!("picket: {}", words.join(": "));
+            // The exit code counts, whoever reads this.
+            let _ = writeln!(io::stderr(), "picket: {}", words.join(": "));
             match error.is::<Usage>() {
                 true => Exit::Usage,
                 false if error.is::<TakenOver>() => Exit::Cancelled,
@@ -80,8 +84,8 @@ pub fn exit_code(outcome: anyhow::Result<Exit>) -> Exit {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]
@@ -90,14 +94,14 @@ mod tests {
 
     #[test]
     fn errors_have_their_exit_codes() {
-        let io = |kind| anyhow::Error::new(std::io::Error::from(kind));
+        let error = |kind| anyhow::Error::new(io::Error::from(kind));
         for (outcome, exit) in [
             (Ok(Exit::TimedOut), Exit::TimedOut),
             (Err(usage("no")), Exit::Usage),
             (Err(usage("no").context("more")), Exit::Usage),
             (Err(anyhow::anyhow!("broken")), Exit::Failed),
-            (Err(io(std::io::ErrorKind::BrokenPipe)), Exit::Succeeded),
-            (Err(io(std::io::ErrorKind::NotFound)), Exit::Failed),
+            (Err(error(io::ErrorKind::BrokenPipe)), Exit::Succeeded),
+            (Err(error(io::ErrorKind::NotFound)), Exit::Failed),
         ] {
             let words = format!("{outcome:?}");
             assert_eq!(exit_code(outcome), exit, "{words}");

@@ -6,7 +6,11 @@ mod file;
 mod passphrase;
 mod source;
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use anyhow::{Context, Result, ensure};
 use picket_proto::Privilege;
@@ -144,7 +148,9 @@ impl Signer {
             Key::Private(private) => private.try_sign(&data)?,
             Key::Agent(agent) => {
                 if self.needs_touch() {
-                    eprintln!("picket: touch the token now ({})", self.fingerprint());
+                    let key = self.fingerprint();
+                    // Whoever holds the token sees it blink, too.
+                    let _ = writeln!(io::stderr(), "picket: touch the token now ({key})");
                 }
                 agent.sign(&self.public, &data).await?
             }

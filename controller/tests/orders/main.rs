@@ -10,6 +10,7 @@ mod kinds;
 mod line;
 mod operator;
 mod rolls;
+mod unheard;
 
 use fake::{Fake, Story, device};
 use operator::Operator;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use ssh_key::{LineEnding, PrivateKey, PublicKey, private::Ed25519Keypair};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
     time::timeout,
 };
@@ -121,7 +121,7 @@ impl Operator {
         let out = BufReader::new(child.stdout.take().unwrap()).lines();
         Running {
             child,
-            out,
+            out: Some(out),
             lines: Vec::new(),
         }
     }
@@ -135,7 +135,7 @@ impl Operator {
 /// An order on its way.
 pub(crate) struct Running {
     child: Child,
-    out: Lines<BufReader<ChildStdout>>,
+    out: Option<Lines<BufReader<ChildStdout>>>,
     lines: Vec<Value>,
 }
 
@@ -149,12 +149,30 @@ impl Running {
             .count()
             < times
         {
-            let line = timeout(PATIENCE, self.out.next_line())
-                .await
-                .unwrap()
-                .unwrap();
-            self.lines
-                .push(serde_json::from_str(&line.expect("it goes on")).unwrap());
+            let line = self.line().await.expect("it goes on");
+            self.lines.push(line);
+        }
+    }
+
+    /// The next line, unless it says no more or nobody listens.
+    async fn line(&mut self) -> Option<Value> {
+        let next = timeout(PATIENCE, self.out.as_mut()?.next_line()).await;
+        let line = next.unwrap().unwrap()?;
+        Some(serde_json::from_str(&line).unwrap())
+    }
+
+    /// Nobody reads its output any more.
+    pub(crate) fn hang_up(&mut self) {
+        self.out = None;
+    }
+
+    /// Waits for these words on stderr.
+    pub(crate) async fn noted(&mut self, words: &str) {
+        let stderr = self.child.stderr.as_mut().unwrap();
+        let mut text = Vec::new();
+        while !String::from_utf8_lossy(&text).contains(words) {
+            let byte = timeout(PATIENCE, stderr.read_u8()).await.unwrap();
+            text.push(byte.expect("it goes on"));
         }
     }
 
@@ -164,12 +182,8 @@ impl Running {
     }
 
     pub(crate) async fn end(mut self) -> Outcome {
-        while let Some(line) = timeout(PATIENCE, self.out.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-        {
-            self.lines.push(serde_json::from_str(&line).unwrap());
+        while let Some(line) = self.line().await {
+            self.lines.push(line);
         }
         let output = timeout(PATIENCE, self.child.wait_with_output())
             .await

@@ -10,11 +10,13 @@ mod session;
 mod show;
 mod signing;
 
+use std::io::{self, Write};
+
 use anyhow::Result;
 use jiff::Timestamp;
 use picket_proto::{Action, DeviceId, OperationId, command::action_name};
 
-use super::{Exit, options::Options, usage};
+use super::{Exit, is_broken_pipe, options::Options, usage};
 use crate::{
     audit::{self, Ended, Entry, History, Line, Log, Ordered, Resumed, Roll as Turns},
     claim,
@@ -155,8 +157,21 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
     let roll = Roll::new(order, pace, &aims, random::number()?);
     let show = Show::open(how.going.json);
     let mut session = Session::new(roll, fleet, (link, log, signer), show);
-    session.run().await?;
-    finish(session, how.going.json)
+    match session.run().await {
+        Err(error) if is_broken_pipe(&error) => unheard(session),
+        followed => followed.and_then(|()| finish(session, how.going.json)),
+    }
+}
+
+/// Nobody reads the output any more: the order is left where it is.
+fn unheard(mut session: Session) -> Result<Exit> {
+    let exit = Exit::Cancelled;
+    session.log(Ended { exit: exit as u8 })?;
+    let operation = session.roll.order().operation;
+    session.show.note(&format!(
+        "nobody reads the output any more, so the order is left; `picket resume {operation}` follows it to its end"
+    ))?;
+    Ok(exit)
 }
 
 /// Who orders, as --actor says, else as the commands that act take it from the key's comment and from the system.
@@ -217,9 +232,11 @@ fn announce(order: &Order, what: &What) {
         many => format!("{many} Pis, at most {} at a time", turns.max_in_flight),
     };
     let actor = claim::escape(&order.actor);
-    eprintln!(
-        "picket: {action} of {how_many}, as {actor}; operation {}",
-        order.operation
+    let operation = order.operation;
+    // An order doesn't depend on who reads this.
+    let _ = writeln!(
+        io::stderr(),
+        "picket: {action} of {how_many}, as {actor}; operation {operation}"
     );
 }
 
@@ -228,12 +245,18 @@ fn finish(mut session: Session, is_json: bool) -> Result<Exit> {
     let exit = exit(&endings);
     session.log(Ended { exit: exit as u8 })?;
     let summary = show::summary(&session.roll);
-    if is_json {
-        let record =
-            news::last_record(session.roll.order(), &endings, exit as u8, Timestamp::now());
-        session.show.print(&claim::json_line(&record)?)?;
-    } else if endings.len() > 1 {
-        session.show.print(&summary)?;
+    let line = match is_json {
+        true => {
+            let order = session.roll.order();
+            let record = news::last_record(order, &endings, exit as u8, Timestamp::now());
+            Some(claim::json_line(&record)?)
+        }
+        false => (endings.len() > 1).then_some(summary),
+    };
+    let printed = line.map_or(Ok(()), |line| session.show.print(&line));
+    match printed {
+        // It has ended all the same.
+        Err(error) if !is_broken_pipe(&error) => Err(error),
+        _ => Ok(exit),
     }
-    Ok(exit)
 }

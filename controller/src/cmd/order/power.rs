@@ -16,7 +16,7 @@ use tokio::{
 use crate::audit::PowerCycled;
 
 /// How long the command may run.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// What is kept of each of its outputs, in bytes.
 const KEPT: u64 = 2_048;
 /// Its last words come this soon after its end.

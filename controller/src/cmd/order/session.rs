@@ -59,11 +59,22 @@ impl Session {
         }
     }
 
-    /// Follows the order to its end.
+    /// Follows the order to its end, and what cuts the power of a Pi.
     ///
     /// # Errors
     /// The audit log or the output can't be written: then nothing more is sent.
     pub(super) async fn run(&mut self) -> Result<()> {
+        let followed = self.follow().await;
+        if followed.is_err() {
+            // What a power cycle comes to is written down, if that is possible, and nothing follows from it.
+            let now_ms = self.now_ms();
+            self.roll.handle(Input::Leave, now_ms);
+        }
+        let ended = self.power_ends().await;
+        followed.and(ended)
+    }
+
+    async fn follow(&mut self) -> Result<()> {
         let mut interrupted = signal(SignalKind::interrupt())?;
         let mut terminated = signal(SignalKind::terminate())?;
         let mut redraw = interval(Duration::from_secs(1));
@@ -82,11 +93,23 @@ impl Session {
                 () = received(&mut terminated) => self.take(Input::Leave)?,
             }
         }
-        // A switch port that was turned off must be turned on again, also when nobody waits for the Pi.
-        while let Some(run) = self.power.join_next().await {
-            self.cycled(run?)?;
-        }
         self.show.clear()
+    }
+
+    /// A switch port that was turned off must be turned on again, also when nobody waits for the Pi.
+    async fn power_ends(&mut self) -> Result<()> {
+        if self.power.is_empty() {
+            return Ok(());
+        }
+        let s = power::PATIENCE.as_secs();
+        let mut ended = self.show.note(&format!(
+            "power_cycle is under way and is let come to its end, which takes {s} s at most"
+        ));
+        while let Some(run) = self.power.join_next().await {
+            let run = run.map_err(Into::into).and_then(|run| self.cycled(run));
+            ended = ended.and(run);
+        }
+        ended
     }
 
     /// Appends to the audit log.

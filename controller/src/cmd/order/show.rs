@@ -57,7 +57,8 @@ impl Show {
     /// Tells something about the way there; it is not for programs.
     pub(super) fn note(&mut self, words: &str) -> Result<()> {
         self.clear()?;
-        eprintln!("picket: {}", claim::escape(words));
+        // An order doesn't depend on who reads this.
+        let _ = writeln!(io::stderr(), "picket: {}", claim::escape(words));
         Ok(())
     }
 
