@@ -118,6 +118,28 @@ async fn a_pi_that_is_not_there_gets_its_command_when_it_comes() {
 }
 
 #[tokio::test]
+async fn who_resumes_an_order_signs_as_himself_if_he_says_so() {
+    let broker = broker::start().unwrap();
+    let mut anna = Operator::new(1);
+    let operation = "0c".repeat(16);
+    let words = format!("reboot {} --op-id {operation} --timeout 1s", device(1));
+    assert_eq!(anna.order(broker, &words).await.code, Some(13));
+    let resume = format!("resume {operation} --timeout 1s");
+    for (actor, option, expect) in [
+        (None, "", "anna@example"),
+        (Some("bert"), "", "bert"),
+        (Some("bert"), "--actor carl", "carl"),
+    ] {
+        anna.actor = actor;
+        let outcome = anna.order(broker, &format!("{resume} {option}")).await;
+        assert_eq!(outcome.code, Some(13), "{outcome:#?}");
+        let mut log = anna.log().into_iter().rev();
+        let resumed = log.find(|line| line["entry"] == "resumed").unwrap();
+        assert_eq!(resumed["actor"], expect);
+    }
+}
+
+#[tokio::test]
 async fn without_waiting_it_ends_with_the_first_word() {
     let broker = broker::start().unwrap();
     let anna = Operator::new(1);

@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Operator {
     folder: TempDir,
     pub(crate) key: PublicKey,
+    /// What PICKET_ACTOR says.
+    pub(crate) actor: Option<&'static str>,
 }
 
 /// What an order came to.
@@ -58,6 +60,7 @@ impl Operator {
         Self {
             folder,
             key: private.public_key().clone(),
+            actor: None,
         }
     }
 
@@ -112,6 +115,7 @@ impl Operator {
             .arg(self.path("audit"))
             .env_remove("PICKET_FLEET")
             .env_remove("PICKET_ACTOR")
+            .envs(self.actor.map(|actor| ("PICKET_ACTOR", actor)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

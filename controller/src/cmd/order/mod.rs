@@ -191,7 +191,7 @@ fn order(
     signature: &Signature,
 ) -> Result<Order> {
     let comment = signer.public().comment();
-    let actor = match (earlier, &signature.actor) {
+    let actor = match (earlier, signature.said()) {
         (Some(earlier), None) => earlier.actor.clone(),
         _ => signature.actor(comment, by),
     };

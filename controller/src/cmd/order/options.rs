@@ -131,11 +131,16 @@ pub(super) fn turns(action: &Action) -> Roll {
 impl Signature {
     /// Who signs: as said here, else by PICKET_ACTOR, else the key's comment when it can be a principal, else `by`.
     pub(super) fn actor(&self, comment: &str, by: &str) -> String {
-        let named = self.actor.clone().or_else(|| env::var("PICKET_ACTOR").ok());
-        named.unwrap_or_else(|| match is_principal(comment) {
+        self.said().unwrap_or_else(|| match is_principal(comment) {
             true => comment.to_owned(),
             false => by.to_owned(),
         })
+    }
+
+    /// Who signs, if anybody said so.
+    pub(super) fn said(&self) -> Option<String> {
+        let actor = self.actor.clone();
+        actor.or_else(|| env::var("PICKET_ACTOR").ok())
     }
 
     /// Whether its texts have room in a command.
