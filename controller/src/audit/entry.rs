@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     armour, digits,
-    outcome::{PowerCycled, Settled, Transition},
+    outcome::{PowerCycled, PowerCycling, Settled, Transition},
 };
 
 /// The version of the lines that are written here; it grows only when a field changes its meaning.
@@ -56,7 +56,9 @@ pub enum Entry {
     Transition(Transition),
     /// What the controller concluded for one target.
     Settled(Settled),
-    /// The operator's own command switched a Pi off and on.
+    /// The operator's own command is going to switch a Pi off and on.
+    PowerCycling(PowerCycling),
+    /// It has ended.
     PowerCycled(PowerCycled),
     /// No more targets are begun.
     Halted(Halted),
@@ -194,6 +196,7 @@ entries!(
     Signed,
     Transition,
     Settled,
+    PowerCycling,
     PowerCycled,
     Halted,
     Resumed,

@@ -133,14 +133,14 @@ impl History {
             Entry::Settled(settled) => {
                 self.target(settled.device).outcome = Some(settled.outcome);
             }
-            Entry::PowerCycled(cycled) => self.target(cycled.device).power_cycles += 1,
+            Entry::PowerCycling(cycling) => self.target(cycling.device).power_cycles += 1,
             Entry::Halted(halted) => self.halted = Some(halted.why.clone()),
             Entry::Resumed(_) => {
                 self.halted = None;
                 self.exit = None;
             }
             Entry::Ended(ended) => self.exit = Some(ended.exit),
-            Entry::Unknown => {}
+            Entry::PowerCycled(_) | Entry::Unknown => {}
         }
     }
 

@@ -14,7 +14,7 @@ pub use armour::armour;
 pub use entry::{Ended, Entry, Halted, Line, OnFailure, Ordered, Resumed, Roll, Signed};
 pub use history::{Freshness, History, TargetHistory, may_be_cured};
 pub use log::{Log, TakenOver};
-pub use outcome::{Outcome, PowerCycled, Settled, Transition};
+pub use outcome::{Outcome, PowerCycled, PowerCycling, Settled, Transition};
 pub use read::{Problem, history, read};
 
 #[cfg(test)]

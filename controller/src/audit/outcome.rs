@@ -105,6 +105,15 @@ impl Outcome {
     }
 }
 
+/// The operator's power_cycle command begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerCycling {
+    /// Which Pi.
+    pub device: DeviceId,
+    /// The command with its arguments.
+    pub argv: Vec<String>,
+}
+
 /// A run of the operator's power_cycle command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerCycled {

@@ -291,6 +291,11 @@ fn entries() -> Vec<Entry> {
             detail: None,
         }
         .into(),
+        PowerCycling {
+            device: DEVICE,
+            argv: vec!["poe".to_owned(), "7".to_owned()],
+        }
+        .into(),
         PowerCycled {
             device: DEVICE,
             argv: vec!["poe".to_owned(), "7".to_owned()],

@@ -191,10 +191,14 @@ async fn a_pi_that_does_not_come_back_has_its_power_cut() {
         "{cycled}"
     );
     let log = anna.log();
-    let entry = log
-        .iter()
-        .find(|line| line["entry"] == "power_cycled")
-        .unwrap();
+    let at = |entry: &str| log.iter().position(|line| line["entry"] == entry).unwrap();
+    let (begun, entry) = (at("power_cycling"), at("power_cycled"));
+    assert!(begun < entry, "it is written down before it is done");
+    let (begun, entry) = (&log[begun], &log[entry]);
+    assert_eq!(
+        (&begun["device"], &begun["argv"]),
+        (&entry["device"], &entry["argv"])
+    );
     assert_eq!(
         (&entry["argv"][3], &entry["result"]),
         (&"3".into(), &"ended with exit status: 0".into())

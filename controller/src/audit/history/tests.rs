@@ -2,7 +2,7 @@
 use picket_proto::{Action, Command, Privilege};
 
 use super::*;
-use crate::audit::{Ended, Halted, OnFailure, PowerCycled, Resumed, Roll, Settled};
+use crate::audit::{Ended, Halted, OnFailure, PowerCycled, PowerCycling, Resumed, Roll, Settled};
 
 const A: DeviceId = DeviceId([0xa; 8]);
 const B: DeviceId = DeviceId([0xb; 8]);
@@ -158,13 +158,19 @@ fn lines_of_other_operations_and_of_newer_pickets_change_nothing() {
 
 #[test]
 fn power_cycles_are_counted_by_target() {
-    let cycled = PowerCycled {
+    let argv = vec!["poe".to_owned()];
+    let begun = PowerCycling {
         device: A,
-        argv: vec!["poe".to_owned()],
+        argv: argv.clone(),
+    };
+    let ended = PowerCycled {
+        device: A,
+        argv,
         result: "exit status: 1".to_owned(),
         output: String::new(),
     };
-    let history = history(vec![cycled.clone().into(), cycled.into()]);
+    // Of the second run nobody saw the end.
+    let history = history(vec![begun.clone().into(), ended.into(), begun.into()]);
     let cycles = [A, B].map(|device| history.targets[&device].power_cycles);
     assert_eq!(cycles, [2, 0]);
 }

@@ -17,7 +17,7 @@ use super::{
     signing::{Answer, SigningTask},
 };
 use crate::{
-    audit::{Entry, Line, Log},
+    audit::{Entry, Line, Log, PowerCycling},
     fleet::Fleet,
     link::{Link, LinkEvent},
     operate::{Action, Input, News, Roll},
@@ -147,6 +147,10 @@ impl Session {
             Action::Sign { number, command } => self.sign(number, command)?,
             Action::PowerCycle { device } => {
                 let argv = self.fleet.power_cycle(device).unwrap_or_default();
+                self.log(PowerCycling {
+                    device,
+                    argv: argv.clone(),
+                })?;
                 self.power.spawn(power::cycle(device, argv));
             }
             Action::Tell(news) => self.tell(&news)?,
