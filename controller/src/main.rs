@@ -81,3 +81,23 @@ fn run(cli: Cli) -> Result<Exit> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn help_that_keeps_its_lines_fits_a_terminal() {
+        for command in Cli::command().get_subcommands() {
+            let about = command.get_long_about().map(ToString::to_string);
+            let about = about.unwrap_or_default();
+            // A paragraph of one line is broken by clap.
+            let kept = about.split("\n\n").filter(|text| text.contains('\n'));
+            for line in kept.flat_map(str::lines) {
+                assert!(line.len() <= 80, "{}: {line}", command.get_name());
+            }
+        }
+    }
+}

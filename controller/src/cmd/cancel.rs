@@ -12,8 +12,8 @@ use super::{
 
 /// Give an operation up, where it isn't too late
 ///
-/// A reboot can be cancelled until the machine is told to go down. Without a PI it is cancelled wherever it was ordered, as the
-/// audit log tells.
+/// A reboot can be cancelled until the machine is told to go down. Without a PI
+/// it is cancelled wherever it was ordered, as the audit log tells.
 ///
 ///   picket cancel 00112233445566778899aabbccddeeff
 ///   picket cancel 00112233445566778899aabbccddeeff shelf-3-07

@@ -16,8 +16,9 @@ use crate::duration;
 
 /// Let Pis sample and speak at other times
 ///
-/// What isn't given is as the Pi's own configuration says. It is kept over restarts and reboots; --reset ends it. The key needs
-/// the namespace picket-configure@1 in the agents' allowed_signers.
+/// What isn't given is as the Pi's own configuration says. It is kept over
+/// restarts and reboots; --reset ends it. The key needs the namespace
+/// picket-configure@1 in the agents' allowed_signers.
 ///
 ///   picket configure --select shelf=3 --sample-every 1s --window 10s
 ///   picket configure --all --reset

@@ -16,12 +16,13 @@ pub mod check;
 
 /// Say which key signs commands, and what it may do
 ///
-/// The output is an allowed_signers file as it may lie on a Pi: the last line lets this key do everything. Take away what it
-/// shall not do. No passphrase is asked for, and nothing is signed.
+/// The output is an allowed_signers file as it may lie on a Pi: the last line
+/// lets this key do everything. Take away what it shall not do. No passphrase is
+/// asked for, and nothing is signed.
 ///
-///   picket keys                                             the key, and a line for allowed_signers
-///   picket keys --key agent:anna@laptop                     the same of another key
-///   picket keys check --signers allowed_signers             what this key may do by that file
+///   picket keys                                  the key, and a line for a Pi
+///   picket keys --key agent:anna@laptop          the same of another key
+///   picket keys check --signers allowed_signers  what it may do by that file
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Keys {

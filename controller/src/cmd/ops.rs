@@ -23,10 +23,10 @@ mod one;
 
 /// Say what was ordered, by whom, and how it went, from the audit log
 ///
-///   picket ops                                             the operations, oldest first
-///   picket ops 00112233445566778899aabbccddeeff            one of them, Pi by Pi
-///   picket ops 00112233445566778899aabbccddeeff --export evidence
-///                                                          its signed commands as files that ssh-keygen verifies
+///   picket ops                              the operations, oldest first
+///   picket ops OPERATION                    one of them, Pi by Pi
+///   picket ops OPERATION --export evidence  its signed commands as files that
+///                                           ssh-keygen verifies
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Ops {

@@ -12,9 +12,10 @@ use super::{
 
 /// Ask Pis how an operation stands there
 ///
-/// The first argument may be the operation, 32 hex digits; without it, it is the one that each Pi took on last. With it and
-/// without a PI it is asked for wherever it was ordered, as the audit log tells. Exit code 0 says that they answered, whatever
-/// the answer is; 10 that they don't know the operation.
+/// The first argument may be the operation, 32 hex digits; without it, it is the
+/// one that each Pi took on last. With it and without a PI it is asked for
+/// wherever it was ordered, as the audit log tells. Exit code 0 says that they
+/// answered, whatever the answer is; 10 that they don't know the operation.
 ///
 ///   picket query shelf-3-07
 ///   picket query 00112233445566778899aabbccddeeff

@@ -12,9 +12,11 @@ use super::{
 
 /// Reboot Pis, and see them come back
 ///
-/// It has succeeded when a Pi speaks from another boot than the one that was seen when it was asked: that is why a reboot
-/// happens once, however often the command is offered. A Pi that isn't there gets the command when it comes; one that doesn't
-/// come back is switched off and on, if the inventory has a power_cycle for it.
+/// It has succeeded when a Pi speaks from another boot than the one that was seen
+/// when it was asked: that is why a reboot happens once, however often the
+/// command is offered. A Pi that isn't there gets the command when it comes; one
+/// that doesn't come back is switched off and on, if the inventory has a
+/// power_cycle for it.
 ///
 ///   picket reboot shelf-3-07 --reason "kernel update"
 ///   picket reboot --select shelf=3 --max-in-flight 4 --stagger 10s

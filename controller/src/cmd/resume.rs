@@ -11,8 +11,10 @@ use super::{
 
 /// Go on with an order, as the audit log tells it
 ///
-/// What succeeded, failed or was cancelled stays so. What was refused or timed out is tried again, what was under way is
-/// followed to its end, and what was not begun gets its turn: all under the same operation id, so that nothing happens twice.
+/// What succeeded, failed or was cancelled stays so. What was refused or timed
+/// out is tried again, what was under way is followed to its end, and what was
+/// not begun gets its turn: all under the same operation id, so that nothing
+/// happens twice.
 ///
 ///   picket resume 00112233445566778899aabbccddeeff
 #[derive(Debug, Clone, Args)]
