@@ -1,19 +1,17 @@
 //! Key files, in OpenSSH's format. It knows no agent.
 use std::{
     fs::{self, File},
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
+    io,
     path::Path,
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use ssh_key::{Algorithm, PrivateKey, PublicKey};
+use zeroize::Zeroizing;
 
-use super::passphrase;
+use super::{passphrase, private};
 use crate::claim;
 
-/// No key of ours takes more; OpenSSH reads at most 1 MiB.
-const MAX_BYTES: u64 = 64 * 1024;
 /// The way out when a key is of another kind.
 const MAKE_ONE: &str = "make a key that Pis accept with `ssh-keygen -t ed25519`";
 
@@ -75,7 +73,7 @@ fn read(path: &Path) -> Result<PrivateKey> {
 pub(super) fn public(path: &Path) -> Result<PublicKey> {
     let name = path.display();
     let text = File::open(path)
-        .and_then(bounded)
+        .and_then(|mut file| private::bounded(&mut file))
         .with_context(|| format!("the public key file {name} can't be read"))?;
     let kind = text.split_ascii_whitespace().next().unwrap_or_default();
     let is_kind = ["ssh-", "ecdsa-", "sk-"]
@@ -98,18 +96,9 @@ pub(super) fn is_usable(key: &PublicKey) -> bool {
     matches!(key.algorithm(), Algorithm::Ed25519 | Algorithm::SkEd25519)
 }
 
-fn read_private(path: &Path) -> Result<String> {
-    let name = path.display();
+fn read_private(path: &Path) -> Result<Zeroizing<String>> {
     let file = File::open(path).map_err(|why| absent(path, why))?;
-    let found = file.metadata()?;
-    // OpenSSH's rule: a key of ours that others may read is none any more; one of another's is his business.
-    let is_ours = found.uid() == rustix::process::getuid().as_raw();
-    let mode = found.mode() & 0o777;
-    ensure!(
-        !is_ours || mode & 0o077 == 0,
-        "the key file {name} has mode {mode:04o}, so others may read it: `chmod 600 {name}`, and a new key if somebody did"
-    );
-    bounded(file).with_context(|| format!("the key file {name} can't be read"))
+    private::read(file, "key file", path)
 }
 
 fn absent(path: &Path, why: io::Error) -> anyhow::Error {
@@ -126,15 +115,6 @@ fn absent(path: &Path, why: io::Error) -> anyhow::Error {
             "there is no key file {name}: make one with `ssh-keygen -t ed25519 -f {name}`, or name yours with --key FILE, \
              --key agent or PICKET_KEY"
         ),
-    }
-}
-
-fn bounded(file: File) -> io::Result<String> {
-    let mut text = String::new();
-    file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    match text.len() as u64 > MAX_BYTES {
-        true => Err(io::Error::other("it is too large for a key")),
-        false => Ok(text),
     }
 }
 

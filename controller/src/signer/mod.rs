@@ -4,6 +4,7 @@ mod agent;
 mod choose;
 mod file;
 mod passphrase;
+mod private;
 mod source;
 
 use std::{

@@ -1,6 +1,6 @@
 //! The passphrase of an encrypted key: the first line of a file, or what somebody types without seeing it. It knows no keys.
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{Read, Write},
     path::Path,
 };
@@ -11,17 +11,18 @@ use rustix::termios::{
 };
 use zeroize::Zeroizing;
 
+use super::private;
+
 /// Ctrl-C, as a terminal sends it.
 const INTERRUPT: u8 = 3;
 
 /// The passphrase of the key at `key`.
 pub(super) fn get(file: Option<&Path>, key: &Path) -> Result<Zeroizing<String>> {
     if let Some(file) = file {
-        let text = fs::read_to_string(file).map(Zeroizing::new);
-        let text = text.with_context(|| {
-            let file = file.display();
-            format!("the passphrase file {file} of PICKET_KEY_PASSPHRASE_FILE can't be read")
-        })?;
+        let what = "passphrase file of PICKET_KEY_PASSPHRASE_FILE";
+        let opened = File::open(file)
+            .with_context(|| format!("the {what} {} can't be read", file.display()))?;
+        let text = private::read(opened, what, file)?;
         let line = text.lines().next().unwrap_or_default();
         return Ok(Zeroizing::new(line.to_owned()));
     }

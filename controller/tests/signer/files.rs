@@ -13,6 +13,7 @@ async fn ssh_keygen_verifies_what_its_keys_sign_here() {
     let keys = Keys::new();
     let passphrase = keys.path("passphrase");
     fs::write(&passphrase, "open sesame\nrest\n").unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
     let around = Surroundings {
         passphrase_file: Some(passphrase),
         ..Surroundings::default()
@@ -76,6 +77,8 @@ async fn a_key_file_that_cant_sign_is_told_with_the_way_out() {
     write("garbage.pub", "ssh-ed25519 AAAA\n");
     write("cert.pub", "ssh-ed25519-cert-v01@openssh.com AAAA\n");
     write("passphrase", "wrong\n");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(path("passphrase"), private).unwrap();
     for (name, words) in [
         (
             "missing",
@@ -109,6 +112,18 @@ async fn a_key_file_that_cant_sign_is_told_with_the_way_out() {
             "{name}: {error}"
         );
         assert!(!error.contains('\u{1b}'), "{error:?}");
+    }
+    write("shared", "other word\n");
+    fs::set_permissions(path("shared"), fs::Permissions::from_mode(0o604)).unwrap();
+    let error = refusal(&keys, "locked", Some("shared")).await;
+    let words = "passphrase file of PICKET_KEY_PASSPHRASE_FILE";
+    for words in [
+        words,
+        "mode 0604",
+        path("shared").to_str().unwrap(),
+        "chmod 600",
+    ] {
+        assert!(error.contains(words), "{error}");
     }
     let error = refusal(&keys, "locked", Some("nowhere")).await;
     assert!(error.contains("PICKET_KEY_PASSPHRASE_FILE"), "{error}");
