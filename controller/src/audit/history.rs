@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use picket_proto::{BootId, DeviceId, Nonce, OperationId, Reason, State, Target};
 
-use super::{Entry, Line, Ordered, Outcome, Signed, Transition};
+use super::{Entry, Line, Ordered, Outcome, Settled, Signed, Transition};
 
 /// How one operation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct TargetHistory {
     pub latest_at: Option<Timestamp>,
     /// What the controller concluded last.
     pub outcome: Option<Outcome>,
+    /// Why, and what to do, where no report says it: nothing was heard, or nothing was signed.
+    pub why: Option<String>,
     /// So many times its power was switched.
     pub power_cycles: u32,
 }
@@ -85,6 +87,14 @@ impl TargetHistory {
         });
     }
 
+    fn settle(&mut self, settled: &Settled) {
+        let reported = self.latest.as_ref();
+        let reported = reported.and_then(|latest| Outcome::of(latest.state));
+        let is_new = reported != Some(settled.outcome);
+        self.why = settled.detail.clone().filter(|_| is_new);
+        self.outcome = Some(settled.outcome);
+    }
+
     /// A report that was overtaken by the last one changes nothing. What was refused may have been ordered again.
     fn report(&mut self, time: Timestamp, transition: &Transition) {
         let is_done =
@@ -130,9 +140,7 @@ impl History {
             Entry::Transition(transition) => {
                 self.target(transition.device).report(line.time, transition)
             }
-            Entry::Settled(settled) => {
-                self.target(settled.device).outcome = Some(settled.outcome);
-            }
+            Entry::Settled(settled) => self.target(settled.device).settle(settled),
             Entry::PowerCycling(cycling) => self.target(cycling.device).power_cycles += 1,
             Entry::Halted(halted) => self.halted = Some(halted.why.clone()),
             Entry::Resumed(_) => {

@@ -2,7 +2,7 @@
 use picket_proto::{Action, Command, Privilege};
 
 use super::*;
-use crate::audit::{Ended, Halted, OnFailure, PowerCycled, PowerCycling, Resumed, Roll, Settled};
+use crate::audit::{Ended, Halted, OnFailure, PowerCycled, PowerCycling, Resumed, Roll};
 
 const A: DeviceId = DeviceId([0xa; 8]);
 const B: DeviceId = DeviceId([0xb; 8]);
@@ -80,6 +80,25 @@ fn a_refusal_is_overtaken_by_what_a_later_run_is_told() {
     let target = &history.targets[&A];
     assert_eq!(target.latest.as_ref().unwrap().state, State::Succeeded);
     assert_eq!(target.end(), Some(Outcome::Succeeded), "picket died here");
+}
+
+#[test]
+fn why_nothing_was_heard_is_kept_until_something_is() {
+    let silent = |outcome| {
+        Entry::from(Settled {
+            device: A,
+            outcome,
+            detail: Some("it is not connected".to_owned()),
+        })
+    };
+    let why = |entries| history(entries).targets[&A].why.clone();
+    let told = Some("it is not connected".to_owned());
+    assert_eq!(why(vec![silent(Outcome::TimedOut)]), told);
+    assert_eq!(why(vec![silent(Outcome::Failed)]), told, "not signed");
+    let reported = vec![state(State::Failed), silent(Outcome::Failed)];
+    assert_eq!(why(reported), None, "the report says it");
+    let later = vec![silent(Outcome::TimedOut), settled(Outcome::Succeeded)];
+    assert_eq!(why(later), None);
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn row(device: DeviceId, target: &TargetHistory, fleet: &Fleet) -> [String; 5] {
                 .map(|warning| format!("warning: {warning}")),
         );
     }
+    detail.extend(target.why.clone());
     if target.power_cycles > 0 {
         detail.push(format!(
             "power switched off and on {} times",
@@ -114,6 +115,7 @@ pub(super) fn json(history: &History) -> Result<Vec<String>> {
             set("detail", json!(latest.detail));
             set("boot_id", json!(latest.boot_id));
         }
+        set("why", json!(target.why));
         set("time", json!(target.latest_at));
         set("outcome", json!(target.end().or(target.outcome)));
         set("from_boot", json!(target.first_boot));
