@@ -331,7 +331,8 @@ fn slots_without_a_sample_have_numbers_and_count_as_lost() {
 
 #[test]
 fn a_full_spool_is_thinned_then_dropped_and_every_lost_tick_is_told() {
-    for (ticks, stride) in [(3_000, 2), (40_000, 64)] {
+    // How wide the oldest ones are at the end, before the next one of them is dropped, hangs on a few bytes of memory.
+    for (ticks, stride) in [(3_000, 2), (40_000, 16)] {
         let mut rig = Rig::new(settings(collector_mode(), 20 * 1024), noisy);
         rig.run_ticks(ticks);
         rig.connect();
