@@ -105,7 +105,7 @@ async fn a_command_that_the_broker_delivers_again_after_the_reboot_reboots_once(
     let frame = key.frame(&command);
     peer.deliver(Delivery::First, &topic, 7, &frame).await;
     until_closed(&mut peer).await;
-    assert_eq!(init.boots().reboots(), 1);
+    init.wait_for_reboots(1);
     let (mut peer, ..) = broker.welcome().await;
     for _ in 0..2 {
         peer.deliver(Delivery::Again, &topic, 7, &frame).await;
@@ -118,6 +118,35 @@ async fn a_command_that_the_broker_delivers_again_after_the_reboot_reboots_once(
     }
     ping(&mut peer, device).await;
     assert_eq!(init.boots().reboots(), 1);
+}
+
+/// The reports lie at the broker unconfirmed, and the machine goes down all the same.
+#[tokio::test]
+async fn a_broker_that_confirms_nothing_does_not_hold_up_a_reboot() {
+    let broker = ScriptedBroker::start().await;
+    let key = TestKey::new(1);
+    let mut shelf = Shelf::empty();
+    let make = Make {
+        broker: Some(format!("mqtt://{}", broker.address())),
+        ..Make::obeying(key.line("anna"))
+    };
+    shelf.switch_on(1, &make);
+    let (device, init) = shelf.first();
+    let (mut peer, ..) = broker.welcome().await;
+    let pong = ping(&mut peer, device).await;
+    let frame = key.frame(&command(device, &pong));
+    let topic = format!("picket/1/command/{device}");
+    peer.deliver(Delivery::First, &topic, 7, &frame).await;
+    let begin = Instant::now();
+    while init.boots().reboots() == 0 {
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "it waits for the broker"
+        );
+        // What comes is read, and never confirmed.
+        let _ = timeout(Duration::from_millis(100), peer.readable()).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 struct Bed {

@@ -23,7 +23,7 @@ impl Forge<'_> {
         let long = [&good[..], &[0]].concat();
         let huge = [1, 8, 0xff, 0xff, 0xff, 0xff, 0x0f, 1].to_vec();
         let frames = [
-            ("nothing is there", Vec::new()),
+            ("one byte is there", vec![1]),
             ("half of it is there", half),
             ("a byte follows", long),
             ("its payload claims 4 GiB", huge),
