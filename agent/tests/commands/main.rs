@@ -236,6 +236,24 @@ async fn a_broker_that_goes_away_or_confirms_nothing_does_not_hold_up_a_reboot()
     }
 }
 
+/// As systemd does it on the way down.
+#[tokio::test]
+async fn a_stop_in_the_middle_of_a_reboot_is_orderly_and_in_time() {
+    let mut rig = Rig::up().await;
+    let order = rig.order(REBOOT).await;
+    let payload = rig.key.frame(&order);
+    rig.send(Channel::Command, &payload).await;
+    while rig.unconfirmed_report().await.state != Some(State::Rebooting) {}
+    let begin = Instant::now();
+    rig.signal(Signal::TERM);
+    rig.ignore().await;
+    assert!(rig.ended().await.success());
+    // 3 s for the goodbye, and time for an emulator; TimeoutStopSec= is 15.
+    let took = begin.elapsed();
+    assert!(took.as_secs() < 12, "{took:?}");
+    assert!(rig.path("state/spool").exists(), "the last ticks are saved");
+}
+
 #[tokio::test]
 async fn a_reboot_that_the_machine_does_not_do_is_reported_and_telemetry_goes_on() {
     let mut rig = Rig::up().await;
