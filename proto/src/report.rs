@@ -15,7 +15,7 @@ use crate::{
 /// One transition of an operation, or the answer to a query. A field that is `None` was not said.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Report {
-    /// Which operation; absent when a command could not be read so far.
+    /// Which operation; absent when a command could not be read so far, and when it is of none.
     pub operation: Option<OperationId>,
     /// How it stands.
     pub state: Option<State>,
@@ -249,7 +249,7 @@ named! {
     24 "unknown_operation" UnknownOperation,
     /// What must survive can't be recorded.
     25 "journal" Journal,
-    /// The journal can't be understood; it was kept aside.
+    /// The journal was damaged or forged, or is another device's or a newer agent's. What can't be used is kept aside.
     26 "journal_corrupt" JournalCorrupt,
     /// A value is out of its range.
     27 "out_of_range" OutOfRange,

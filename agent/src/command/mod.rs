@@ -6,9 +6,13 @@
 //!
 //! Whatever comes over the wire is hostile until verified, and costs a bounded amount of memory and of answers: see
 //! `docs/COMMANDS.md`.
-use picket_proto::{Channel, Ping, Report, State, frame};
+use picket_proto::{Channel, Ping, Reason, Report, State, frame};
 
-use crate::{bucket::Bucket, journal::Record, trust::AllowedSigners};
+use crate::{
+    bucket::Bucket,
+    journal::{Outcome, Problem, Record},
+    trust::AllowedSigners,
+};
 
 mod admission;
 mod freshness;
@@ -94,7 +98,12 @@ impl Commands {
                 let untold = self.outbox.refused(delivery, now.boottime_ms);
                 actions.extend(self.told(untold, now));
             }
-            Input::Journal(outcome) => actions.extend(self.advance(Event::Journal(outcome), now)),
+            Input::Journal(outcome) => {
+                if let Outcome::Opened { problem, .. } = &outcome {
+                    actions.extend(self.journal_problem(problem.as_ref(), now.boottime_ms));
+                }
+                actions.extend(self.advance(Event::Journal(outcome), now));
+            }
             Input::Host(event) => actions.extend(self.advance(Event::Host(event), now)),
             Input::Configured { result } => {
                 actions.extend(self.advance(Event::Configured(result), now));
@@ -121,6 +130,22 @@ impl Commands {
     #[must_use]
     pub fn last_operation(&self) -> Option<LastOperation> {
         self.machine.status()
+    }
+
+    /// Reports a journal that is not this agent's, or is damaged: operators miss what it knew. It is of no operation. Of a disk that
+    /// can't be used whoever needs it hears.
+    pub fn journal_problem(&mut self, problem: Option<&Problem>, now_ms: u64) -> Vec<Action> {
+        let Some(problem @ (Problem::KeptAside { .. } | Problem::Stuck { .. })) = problem else {
+            return Vec::new();
+        };
+        self.outbox.push(&Report {
+            state: Some(State::Failed),
+            reason: Some(Reason::JournalCorrupt),
+            detail: Some(problem.to_string()),
+            boot: Some(self.settings.boot),
+            boottime_ms: Some(now_ms),
+            ..Report::default()
+        })
     }
 
     /// Whoever may command from now on; `None`: nobody. What is under way goes on.

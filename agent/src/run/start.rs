@@ -8,6 +8,7 @@ use super::{
     status::status,
 };
 use crate::{
+    clock::boottime_ms,
     command::{CommandSettings, Commands},
     config::{Loaded, Periods, Settings},
     device_id, host,
@@ -75,6 +76,7 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     let left = Left {
         spool: saved_spool(&settings, opened.problem.as_ref()),
         record,
+        problem: opened.problem,
         state,
     };
     let mut parts = parts(world, path, loaded, (identity, periods), left);
@@ -98,6 +100,8 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
 pub(super) struct Left {
     /// What the journal holds.
     pub(super) record: Option<Record>,
+    /// What is wrong with the journal.
+    pub(super) problem: Option<Problem>,
     /// The saved spool.
     pub(super) spool: Option<Vec<u8>>,
     /// The run directory, locked.
@@ -126,7 +130,7 @@ pub(super) fn parts(
     let signers = signers::load(settings.allowed_signers.as_deref());
     let mut status = status(world, &loaded, identity.boot, periods);
     signers::tell(signers.as_ref(), &mut status);
-    let commands = Commands::new(
+    let mut commands = Commands::new(
         CommandSettings {
             device: identity.device,
             boot: identity.boot,
@@ -137,6 +141,8 @@ pub(super) fn parts(
         left.record,
         Box::new(random),
     );
+    // There is nothing to do at once: the link isn't up.
+    commands.journal_problem(left.problem.as_ref(), boottime_ms());
     if let Some(last) = commands.last_operation() {
         commands::tell(last, &mut status);
     }

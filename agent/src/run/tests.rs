@@ -162,6 +162,7 @@ fn agent(place: &Path, settings: &str) -> (Agent, Outside<FakeLink, NoHost>) {
         (IDENTITY, periods),
         Left {
             record: None,
+            problem: None,
             spool: None,
             state: RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap(),
         },
