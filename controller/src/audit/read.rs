@@ -14,6 +14,8 @@ use super::{History, Line};
 
 /// A longer line is none of ours: 128 targets and the longest texts take 60 KiB.
 const MAX_LINE: usize = 1024 * 1024;
+/// So begins what is said of the last line when its end is missing.
+const TORN: &str = "torn: ";
 
 /// A line that was stepped over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Problem {
     pub line: u64,
     /// What is wrong with it.
     pub why: String,
+    /// Whether it is the beginning of a line, and the log ends there: its picket didn't get to what it tells.
+    pub is_torn: bool,
 }
 
 /// Gives every line of the log at `path` to `each`, and returns those that could not be read. Nobody appends meanwhile.
@@ -65,7 +69,11 @@ pub(super) fn lines(
         }
         match line(&bytes) {
             Ok(line) => each(line),
-            Err(why) => problems.push(Problem { line: number, why }),
+            Err(why) => problems.push(Problem {
+                line: number,
+                is_torn: why.starts_with(TORN),
+                why,
+            }),
         }
     }
     Ok(problems)
@@ -85,11 +93,12 @@ fn line(bytes: &[u8]) -> Result<Line, String> {
     if bytes.len() > MAX_LINE {
         return Err(format!("it has more than {MAX_LINE} bytes"));
     }
-    let torn = match bytes.ends_with(b"\n") {
-        true => "",
-        false => "torn: ",
-    };
-    let line: Line = serde_json::from_slice(bytes).map_err(|why| format!("{torn}{why}"))?;
+    let is_last = !bytes.ends_with(b"\n");
+    let line: Line =
+        serde_json::from_slice(bytes).map_err(|why| match is_last && why.is_eof() {
+            true => format!("{TORN}{why}"),
+            false => why.to_string(),
+        })?;
     match line.is_known() {
         true => Ok(line),
         false => Err(format!("version {} is a newer picket's", line.v)),

@@ -125,7 +125,7 @@ fn all(args: &Ops, path: &Path) -> Result<Exit> {
 }
 
 fn tell(problems: &[Problem]) {
-    for Problem { line, why } in problems {
+    for Problem { line, why, .. } in problems {
         let words = format!("line {line} of the audit log is skipped: {why}");
         eprintln!("picket: {}", claim::escape(&words));
     }

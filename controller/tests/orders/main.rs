@@ -11,6 +11,7 @@ mod line;
 mod operator;
 mod rolls;
 mod unheard;
+mod unreadable;
 
 use fake::{Fake, Story, device};
 use operator::Operator;

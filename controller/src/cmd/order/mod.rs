@@ -18,7 +18,7 @@ use picket_proto::{Action, DeviceId, OperationId, command::action_name};
 
 use super::{Exit, is_broken_pipe, options::Options, usage};
 use crate::{
-    audit::{self, Ended, Entry, History, Line, Log, Ordered, Resumed, Roll as Turns},
+    audit::{Ended, Entry, Line, Log, Ordered, Resumed, Roll as Turns},
     claim,
     cmd::targets::Targets,
     fleet::Fleet,
@@ -32,7 +32,7 @@ use crate::{
 use exit::exit;
 pub use options::{Going, Signature};
 pub use past::targets_of;
-use past::{history, same};
+use past::{Past, same};
 use session::Session;
 use show::Show;
 
@@ -58,11 +58,12 @@ pub async fn give(action: Action, targets: &Targets, how: How<'_>) -> Result<Exi
         Some(operation) => operation,
         None => OperationId(random::bytes()?),
     };
-    let history = match how.signature.op_id {
-        Some(operation) => history(&how.options.audit_path()?, operation)?,
-        None => None,
+    let past = match how.signature.op_id {
+        Some(operation) => Past::read(&how.options.audit_path()?, operation)?,
+        None => Past::default(),
     };
-    if let Some(ordered) = history
+    if let Some(ordered) = past
+        .history
         .as_ref()
         .and_then(|history| history.ordered.as_ref())
     {
@@ -73,7 +74,7 @@ pub async fn give(action: Action, targets: &Targets, how: How<'_>) -> Result<Exi
         operation,
         action,
         devices,
-        history,
+        past,
         turns,
     };
     follow(what, fleet, how).await
@@ -86,9 +87,11 @@ pub async fn give(action: Action, targets: &Targets, how: How<'_>) -> Result<Exi
 pub async fn resume(operation: OperationId, how: How<'_>) -> Result<Exit> {
     let fleet = how.options.fleet()?;
     let path = how.options.audit_path()?;
-    let history = history(&path, operation)?;
-    let Some((history, ordered)) =
-        history.and_then(|history| Some((history.clone(), history.ordered?)))
+    let past = Past::read(&path, operation)?;
+    let Some(ordered) = past
+        .history
+        .as_ref()
+        .and_then(|history| history.ordered.clone())
     else {
         let path = path.display();
         return Err(usage(format!(
@@ -100,7 +103,7 @@ pub async fn resume(operation: OperationId, how: How<'_>) -> Result<Exit> {
         action: ordered.action.clone(),
         devices: ordered.targets.clone(),
         turns: how.going.roll(ordered.roll),
-        history: Some(history),
+        past,
     };
     follow(what, fleet, how).await
 }
@@ -110,12 +113,13 @@ struct What {
     operation: OperationId,
     action: Action,
     devices: Vec<DeviceId>,
-    history: Option<History>,
+    past: Past,
     turns: Turns,
 }
 
 async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
     let earlier = what
+        .past
         .history
         .as_ref()
         .and_then(|history| history.ordered.clone());
@@ -145,10 +149,10 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
     };
     log.append(&Line::new(Timestamp::now(), what.operation, begun))?;
     // Safety-order: what another picket signed for this operation until now counts, and it signs nothing more.
-    let is_new = what.history.is_none() && how.signature.op_id.is_none();
+    let is_new = what.past.history.is_none() && how.signature.op_id.is_none();
     let history = match is_new {
         true => None,
-        false => audit::history(&path, what.operation)?.0,
+        false => what.past.again(&path, what.operation)?,
     };
     if let Some(first) = history.as_ref().and_then(|it| it.ordered.as_ref()) {
         same(first, &what.action, &what.devices)?;

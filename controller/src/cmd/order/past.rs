@@ -5,7 +5,7 @@ use anyhow::Result;
 use picket_proto::{Action, DeviceId, OperationId};
 
 use crate::{
-    audit::{self, History, Ordered},
+    audit::{self, History, Ordered, Problem},
     claim,
     cmd::{options::Options, targets::Targets, usage},
 };
@@ -34,12 +34,72 @@ pub fn targets_of(operation: OperationId, targets: &Targets, options: &Options) 
     })
 }
 
+/// What the log tells of an operation that is ordered again.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// `None` when it knows nothing.
+    pub(super) history: Option<History>,
+    /// The log's last line, if it is torn. The next one that is appended ends it, and it stays as it is.
+    torn: Option<u64>,
+}
+
+impl Past {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The log can't be read, or a line of it can't, other than a torn last one.
+    pub(super) fn read(path: &Path, operation: OperationId) -> Result<Self> {
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let (history, problems) = audit::history(path, operation)?;
+        let torn = problems.iter().find(|problem| problem.is_torn);
+        let past = Self {
+            history,
+            torn: torn.map(|problem| problem.line),
+        };
+        past.check(path, operation, &problems)?;
+        tell(&problems);
+        Ok(past)
+    }
+
+    /// Reads it once more, after something was appended.
+    ///
+    /// # Errors
+    /// As [`Past::read`].
+    pub(super) fn again(&self, path: &Path, operation: OperationId) -> Result<Option<History>> {
+        let (history, problems) = audit::history(path, operation)?;
+        self.check(path, operation, &problems)?;
+        Ok(history)
+    }
+
+    /// Safety-order: a line that can't be read may tell for which boot a command was signed. Who doesn't know that boot would
+    /// sign for another, and the Pi reboots twice. What a torn last line tells was not done.
+    fn check(&self, path: &Path, operation: OperationId, problems: &[Problem]) -> Result<()> {
+        let mut problems = problems.iter();
+        let Some(problem) = problems.find(|problem| Some(problem.line) != self.torn) else {
+            return Ok(());
+        };
+        let (path, line, why) = (path.display(), problem.line, claim::escape(&problem.why));
+        Err(usage(format!(
+            "line {line} of the audit log {path} can't be read ({why}), and may tell what was signed for {operation}: go on with \
+             the picket that wrote it, or repair that line; or see with `picket ops {operation}` what is left and order that anew, \
+             without --op-id"
+        )))
+    }
+}
+
 /// What the log tells of it; `None` when it knows nothing.
-pub(super) fn history(path: &Path, operation: OperationId) -> Result<Option<History>> {
+fn history(path: &Path, operation: OperationId) -> Result<Option<History>> {
     if !path.exists() {
         return Ok(None);
     }
     let (history, problems) = audit::history(path, operation)?;
+    tell(&problems);
+    Ok(history)
+}
+
+fn tell(problems: &[Problem]) {
     for problem in problems {
         let words = format!(
             "line {} of the audit log is skipped: {}",
@@ -47,7 +107,6 @@ pub(super) fn history(path: &Path, operation: OperationId) -> Result<Option<Hist
         );
         eprintln!("picket: {}", claim::escape(&words));
     }
-    Ok(history)
 }
 
 /// An operation id names one thing.
