@@ -41,6 +41,8 @@ pub struct TargetHistory {
     pub why: Option<String>,
     /// So many times its power was switched.
     pub power_cycles: u32,
+    /// When that began for the first time.
+    pub power_cycled_at: Option<Timestamp>,
 }
 
 /// What made a command fresh on a Pi.
@@ -95,6 +97,11 @@ impl TargetHistory {
         self.outcome = Some(settled.outcome);
     }
 
+    fn power_cycle(&mut self, time: Timestamp) {
+        self.power_cycles += 1;
+        self.power_cycled_at.get_or_insert(time);
+    }
+
     /// A report that was overtaken by the last one changes nothing. What was refused may have been ordered again.
     fn report(&mut self, time: Timestamp, transition: &Transition) {
         let is_done =
@@ -141,7 +148,7 @@ impl History {
                 self.target(transition.device).report(line.time, transition)
             }
             Entry::Settled(settled) => self.target(settled.device).settle(settled),
-            Entry::PowerCycling(cycling) => self.target(cycling.device).power_cycles += 1,
+            Entry::PowerCycling(cycling) => self.target(cycling.device).power_cycle(line.time),
             Entry::Halted(halted) => self.halted = Some(halted.why.clone()),
             Entry::Resumed(_) => {
                 self.halted = None;

@@ -56,6 +56,11 @@ pub(super) fn timed_out(pi: &Pi, turn: &Turn) -> String {
                 turn.order.operation
             )
         }
+        _ if is_reboot && pi.was_cycled() && pi.seen.recorded.is_none() => {
+            "it answers from a boot that began before its power was cut: does power_cycle switch the right port? Order it anew, \
+             without --op-id"
+                .to_owned()
+        }
         _ if pi.is_offered => format!(
             "it answers pings and says nothing of the command: may it read its command topic, and write its report topic, at \
              the broker? {again}"

@@ -87,6 +87,8 @@ pub enum Before {
     Nothing,
     /// A command for that boot was signed, and may have been published.
     Signed(BootId),
+    /// Nothing was signed, and its power was cut so long before the order's clock began at 0, in ms.
+    PowerCycled(u64),
     /// It ended so.
     Ended(Ending),
 }

@@ -79,6 +79,8 @@ pub struct Pi {
     pub(super) features: Option<Vec<String>>,
     /// When the command began that cuts its power.
     pub(super) cycled_ms: Option<u64>,
+    /// So long before this run its power was cut by an earlier one, in ms.
+    cycled_before_ms: Option<u64>,
     /// Since when it is in its phase, or said its newest word.
     since_ms: u64,
 }
@@ -86,7 +88,7 @@ pub struct Pi {
 impl Pi {
     pub(super) fn new(aim: &Aim) -> Self {
         let (phase, recorded) = match aim.before {
-            Before::Nothing => (Phase::Waiting, None),
+            Before::Nothing | Before::PowerCycled(_) => (Phase::Waiting, None),
             Before::Signed(boot) => (Phase::Waiting, Some(boot)),
             Before::Ended(ending) => (Phase::Over(ending), None),
         };
@@ -112,6 +114,10 @@ impl Pi {
             presence: None,
             features: None,
             cycled_ms: None,
+            cycled_before_ms: match aim.before {
+                Before::PowerCycled(ms) => Some(ms),
+                _ => None,
+            },
             since_ms: 0,
         }
     }
@@ -156,7 +162,7 @@ impl Pi {
 
     /// The order is halted: a Pi to which nothing was done yet goes back.
     pub(super) fn stand_down(&mut self) {
-        if self.is_in_flight() && !self.is_offered && self.cycled_ms.is_none() {
+        if self.is_in_flight() && !self.is_offered && !self.was_cycled() {
             self.phase = Phase::Waiting;
         }
     }

@@ -157,7 +157,7 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
     if let Some(first) = history.as_ref().and_then(|it| it.ordered.as_ref()) {
         same(first, &what.action, &what.devices)?;
     }
-    let aims = aims::aims(&what.devices, &fleet, history.as_ref());
+    let aims = aims::aims(&what.devices, &fleet, history.as_ref(), Timestamp::now());
     let roll = Roll::new(order, pace, &aims, random::number()?);
     let show = Show::open(how.going.json);
     let mut session = Session::new(roll, fleet, (link, log, signer), show);

@@ -118,8 +118,8 @@ impl Pi {
             return;
         }
         if matches!(turn.order.action, Wish::Reboot { .. }) {
-            if let (Some(at_ms), None) = (self.cycled_ms, self.seen.recorded) {
-                return self.back(turn, at_ms, pong);
+            if self.was_cycled() && self.seen.recorded.is_none() {
+                return self.back(turn, pong);
             }
             if *self.seen.recorded.get_or_insert(pong.boot) != pong.boot && self.frame.is_some() {
                 // It is in another boot already: what was signed is good enough for it to say so.

@@ -38,6 +38,11 @@ impl Pi {
             && self.heard_ms.is_none_or(for_long)
     }
 
+    /// Whether its power was cut, in this run or an earlier one.
+    pub(in crate::operate) fn was_cycled(&self) -> bool {
+        self.cycled_ms.is_some() || self.cycled_before_ms.is_some()
+    }
+
     /// The command that cuts its power has ended.
     pub(in crate::operate) fn cycled(&mut self, turn: &mut Turn, result: Result<String, String>) {
         if self.phase != Phase::Cycling {
@@ -63,8 +68,11 @@ impl Pi {
     }
 
     /// It answers, after its power was cut, and its boot before is not known: nothing is signed any more.
-    pub(super) fn back(&mut self, turn: &mut Turn, cycled_ms: u64, pong: Pong) {
-        let since_ms = turn.now_ms.saturating_sub(cycled_ms);
+    pub(super) fn back(&mut self, turn: &mut Turn, pong: Pong) {
+        let since_ms = match self.cycled_before_ms {
+            Some(before_ms) => turn.now_ms.saturating_add(before_ms),
+            None => turn.now_ms.saturating_sub(self.cycled_ms.unwrap_or(0)),
+        };
         if pong.boottime_ms > since_ms.saturating_add(SLACK_MS) {
             return;
         }

@@ -1,8 +1,8 @@
 //! When the time is over: whose power is cut, and whose isn't.
-use picket_proto::{Action as Wish, Channel, Nonce, Pong, State, Topic, frame::encode};
+use picket_proto::{Action as Wish, State};
 
-use super::rig::{PACE, Rig, aims, boot, device, reboot};
-use crate::operate::{Aim, Ending, Input, Power, Word};
+use super::rig::{PACE, Rig, aims, device, reboot};
+use crate::operate::{Aim, Before, Ending, Input, Power, Word};
 
 #[test]
 fn a_silent_pi_is_switched_off_and_on_and_must_then_be_in_another_boot() {
@@ -97,22 +97,32 @@ fn a_pi_that_never_answered_is_not_rebooted_again_after_its_power_was_cut() {
             result,
         });
         rig.pass(40_000);
-        let pong = Pong {
-            token: rig.tokens[&device(1)],
-            nonce: Nonce([1; 16]),
-            boot: boot(5),
-            boottime_ms,
-        };
-        rig.take(Input::Message {
-            topic: Topic {
-                channel: Channel::Pong,
-                device: device(1),
-            },
-            payload: encode(&pong),
-            retained: false,
-        });
+        rig.pong_at(1, (5, boottime_ms));
         assert!(rig.commands.is_empty(), "nothing is signed");
         assert_eq!(rig.roll.pis()[0].ending(), ending, "{boottime_ms}");
+    }
+}
+
+#[test]
+fn nor_is_it_by_a_later_run() {
+    for (boottime_ms, ending) in [(105_000, Some(Ending::Succeeded)), (105_001, None)] {
+        let aims = aims(1).into_iter().map(|aim| Aim {
+            before: Before::PowerCycled(60_000),
+            ..aim
+        });
+        let mut rig = Rig::new(reboot(), PACE, &aims.collect::<Vec<_>>());
+        rig.pass(40_000);
+        rig.pong_at(1, (5, boottime_ms));
+        rig.take(Input::Halt);
+        assert!(rig.commands.is_empty(), "nothing is signed");
+        assert_eq!(rig.roll.pis()[0].ending(), ending, "{boottime_ms}");
+        rig.pass(600_000);
+        let told = rig.details(1).pop().unwrap();
+        let expect = match ending {
+            Some(_) => "a boot that began since",
+            None => "a boot that began before its power was cut",
+        };
+        assert!(told.contains(expect), "{told}");
     }
 }
 

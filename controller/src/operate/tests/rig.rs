@@ -138,12 +138,17 @@ impl Rig {
 
     /// That Pi answers the newest ping, from that boot.
     pub(super) fn pong(&mut self, number: u8, from: u8) {
+        self.pong_at(number, (from, 5_000));
+    }
+
+    /// The same, so many ms after that boot began.
+    pub(super) fn pong_at(&mut self, number: u8, (from, boottime_ms): (u8, u64)) {
         let token = self.tokens[&device(number)];
         let pong = Pong {
             token,
             nonce: Nonce([number; 16]),
             boot: boot(from),
-            boottime_ms: 5_000,
+            boottime_ms,
         };
         self.say(number, Channel::Pong, encode(&pong));
     }
