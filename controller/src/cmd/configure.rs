@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use picket_proto::Action;
 
 use super::{
@@ -24,6 +24,7 @@ use crate::duration;
 ///   picket configure --all --reset
 #[derive(Debug, Clone, Args)]
 #[command(verbatim_doc_comment)]
+#[command(group(ArgGroup::new("times").args(["sample_every", "window", "reset"]).required(true).multiple(true)))]
 pub struct Configure {
     #[command(flatten)]
     targets: Targets,
@@ -34,7 +35,7 @@ pub struct Configure {
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     window: Option<Duration>,
     /// All as the Pi's own configuration says
-    #[arg(long, conflicts_with_all = ["sample_every", "window"], required_unless_present_any = ["sample_every", "window"])]
+    #[arg(long, conflicts_with_all = ["sample_every", "window"])]
     reset: bool,
     #[command(flatten)]
     signature: Signature,

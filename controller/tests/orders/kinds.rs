@@ -219,7 +219,10 @@ async fn what_is_wrong_on_the_command_line_is_exit_code_2_and_nothing_is_written
             "--max-in-flight",
         ),
         ("identify 0000000000000001 --for 500ms", "whole seconds"),
-        ("configure 0000000000000001", "--reset"),
+        (
+            "configure 0000000000000001",
+            "<--sample-every <DURATION>|--window <DURATION>|--reset>",
+        ),
         ("cancel 000102030405060708090a0b0c0d0e0f", "name them"),
         ("resume 000102030405060708090a0b0c0d0e0f", "picket ops"),
     ] {
