@@ -39,7 +39,7 @@ pub use turn::Action;
 pub const VALIDITY_MS: u64 = 120_000;
 /// With [`Wait::FirstWord`], how long a Pi may be silent after the broker confirmed the command, in ms.
 pub const WORD_PATIENCE_MS: u64 = 10_000;
-/// A Pi's power is only cut when it was silent for this long while we were connected, in ms; half the timeout, if that is less.
+/// The value of [`Pace::silence_ms`] for everybody: a shorter silence doesn't tell a healthy Pi from a dead one.
 pub const SILENCE_MS: u64 = 60_000;
 /// For one Pi at most this many commands are signed.
 pub const MAX_SIGNATURES: u32 = 8;

@@ -25,6 +25,9 @@ pub struct Pace {
     pub stagger_ms: u64,
     /// How long each Pi may take, in ms.
     pub timeout_ms: u64,
+    /// A Pi's power is only cut when it was silent for this long while we were connected, in ms, and never with a timeout that
+    /// is shorter than twice this. [`super::SILENCE_MS`], except in tests.
+    pub silence_ms: u64,
     /// What a failure does to the Pis that were not begun.
     pub at_failure: AtFailure,
     /// What is waited for.

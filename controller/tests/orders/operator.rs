@@ -113,6 +113,7 @@ impl Operator {
             .arg(self.path("key"))
             .arg("--audit")
             .arg(self.path("audit"))
+            .env("PICKET_TEST_SILENCE_MS", "1500")
             .env_remove("PICKET_FLEET")
             .env_remove("PICKET_ACTOR")
             .envs(self.actor.map(|actor| ("PICKET_ACTOR", actor)))

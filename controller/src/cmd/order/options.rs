@@ -12,7 +12,7 @@ use crate::{
     audit::{OnFailure, Roll},
     cmd::usage,
     duration,
-    operate::{AtFailure, Pace, Signing, Wait},
+    operate::{AtFailure, Pace, SILENCE_MS, Signing, Wait},
 };
 
 /// Used unless --timeout says otherwise.
@@ -20,6 +20,8 @@ const TIMEOUT_MS: u64 = 600_000;
 /// Used unless --max-in-flight says otherwise: for what may break a Pi, and for the rest.
 const CAREFULLY: u32 = 8;
 const AT_ONCE: u32 = 128;
+/// Names the tests' silence, in ms.
+const SHORT_SILENCE: &str = "PICKET_TEST_SILENCE_MS";
 
 /// Under whose name and number.
 #[derive(Debug, Clone, Default, Args)]
@@ -99,6 +101,7 @@ impl Going {
             max_in_flight: usize::try_from(roll.max_in_flight).unwrap_or(usize::MAX),
             stagger_ms: roll.stagger_ms,
             timeout_ms: roll.timeout_ms,
+            silence_ms: silence_ms(),
             at_failure: match roll.on_failure {
                 OnFailure::Stop => AtFailure::Halt,
                 OnFailure::KeepGoing => AtFailure::GoOn,
@@ -109,6 +112,14 @@ impl Going {
             },
             signing,
         }
+    }
+}
+
+/// Tests wait less before they cut the power of what is no machine. A build for release can't be told to.
+fn silence_ms() -> u64 {
+    match cfg!(debug_assertions) {
+        true => env::var(SHORT_SILENCE).map_or(SILENCE_MS, |ms| ms.parse().unwrap_or(SILENCE_MS)),
+        false => SILENCE_MS,
     }
 }
 
@@ -236,6 +247,17 @@ mod tests {
             ..first
         };
         assert_eq!(second.roll(first), expect);
+    }
+
+    #[test]
+    fn nobodys_power_is_cut_before_a_minute_of_silence_however_short_the_timeout() {
+        let going = Going {
+            timeout: Some(Duration::from_secs(30)),
+            ..Going::default()
+        };
+        let roll = going.roll(turns(&Action::Reboot { force: false }));
+        let pace = going.pace(&roll, Signing::Each);
+        assert_eq!((pace.timeout_ms, pace.silence_ms), (30_000, 60_000));
     }
 
     #[test]

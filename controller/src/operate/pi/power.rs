@@ -3,7 +3,7 @@ use picket_proto::{Action as Wish, Pong};
 
 use super::{Phase, Pi};
 use crate::operate::{
-    SILENCE_MS, advice,
+    advice,
     news::{News, Word},
     order::{Ending, Power},
     turn::{Action, Turn},
@@ -22,20 +22,28 @@ impl Pi {
             let device = self.device;
             return turn.out.push(Action::PowerCycle { device });
         }
-        let words = advice::timed_out(self, turn);
+        let mut words = advice::timed_out(self, turn);
+        if self.is_switched(turn) && !has_time_for_silence(turn) {
+            let s = turn.pace.silence_ms.saturating_mul(2).div_ceil(1_000);
+            words += &format!("; its power is only cut with a --timeout of {s} s or more");
+        }
         let news = News::ours(None, Word::TimedOut).because(words);
         self.end(turn, Ending::TimedOut, news);
     }
 
     /// Silence is only the Pi's when we could have heard it.
     fn may_cycle(&self, turn: &Turn) -> bool {
-        let silence_ms = SILENCE_MS.min(turn.pace.timeout_ms / 2);
+        let silence_ms = turn.pace.silence_ms;
         let for_long = |since_ms: u64| turn.now_ms.saturating_sub(since_ms) >= silence_ms;
-        matches!(turn.order.action, Wish::Reboot { .. })
-            && self.power == Power::Switched
+        self.is_switched(turn)
+            && has_time_for_silence(turn)
             && self.cycled_ms.is_none()
             && turn.connected_ms.is_some_and(for_long)
             && self.heard_ms.is_none_or(for_long)
+    }
+
+    fn is_switched(&self, turn: &Turn) -> bool {
+        matches!(turn.order.action, Wish::Reboot { .. }) && self.power == Power::Switched
     }
 
     /// Whether its power was cut, in this run or an earlier one.
@@ -83,4 +91,9 @@ impl Pi {
         };
         self.end(turn, Ending::Succeeded, news);
     }
+}
+
+/// A Pi that needs a while to come up is silent too: the silence may be half of the timeout at most.
+fn has_time_for_silence(turn: &Turn) -> bool {
+    turn.pace.timeout_ms / 2 >= turn.pace.silence_ms
 }

@@ -2,7 +2,7 @@
 use picket_proto::{Action as Wish, State};
 
 use super::rig::{PACE, Rig, aims, device, reboot};
-use crate::operate::{Aim, Before, Ending, Input, Power, Word};
+use crate::operate::{Aim, Before, Ending, Input, Pace, Power, Word};
 
 #[test]
 fn a_silent_pi_is_switched_off_and_on_and_must_then_be_in_another_boot() {
@@ -85,6 +85,37 @@ fn a_pi_that_speaks_or_that_we_could_not_hear_keeps_its_power() {
 }
 
 #[test]
+fn a_timeout_that_is_too_short_to_tell_cuts_no_power_and_says_so() {
+    for (timeout_ms, is_cut) in [(30_000, false), (119_999, false), (120_000, true)] {
+        let pace = Pace { timeout_ms, ..PACE };
+        let mut rig = at_pace(reboot(), pace);
+        rig.pass(timeout_ms);
+        assert_eq!(!rig.cycles.is_empty(), is_cut, "{timeout_ms}");
+        let told = rig.details(1).pop().unwrap();
+        assert_eq!(told.contains("--timeout of 120 s"), !is_cut, "{told}");
+    }
+    let pace = Pace {
+        timeout_ms: 120_000,
+        ..PACE
+    };
+    for (quiet_ms, is_cut) in [(59_999, false), (60_000, true)] {
+        let mut rig = at_pace(reboot(), pace);
+        rig.offer(1);
+        rig.pass(120_000 - quiet_ms);
+        rig.stands(1, State::Rebooting, 1);
+        rig.pass(quiet_ms);
+        assert_eq!(!rig.cycles.is_empty(), is_cut, "{quiet_ms}");
+    }
+    let without_a_switch = Pace {
+        timeout_ms: 30_000,
+        ..PACE
+    };
+    let mut rig = Rig::new(reboot(), without_a_switch, &aims(1));
+    rig.pass(30_000);
+    assert!(!rig.details(1).pop().unwrap().contains("--timeout"));
+}
+
+#[test]
 fn a_pi_that_never_answered_is_not_rebooted_again_after_its_power_was_cut() {
     for (boottime_ms, ending) in [(70_000, Some(Ending::Succeeded)), (76_000, None)] {
         let mut rig = switched(reboot());
@@ -155,6 +186,10 @@ fn a_power_command_that_fails_ends_the_wait_with_its_words() {
 }
 
 fn switched(wish: Wish) -> Rig {
+    at_pace(wish, PACE)
+}
+
+fn at_pace(wish: Wish, pace: Pace) -> Rig {
     let aims: Vec<_> = aims(1)
         .into_iter()
         .map(|aim| Aim {
@@ -162,5 +197,5 @@ fn switched(wish: Wish) -> Rig {
             ..aim
         })
         .collect();
-    Rig::new(wish, PACE, &aims)
+    Rig::new(wish, pace, &aims)
 }

@@ -7,7 +7,8 @@ use picket_proto::{
 };
 
 use crate::operate::{
-    Action, Aim, AtFailure, Before, Input, News, Order, Pace, Power, Roll, Signing, Wait, Word,
+    Action, Aim, AtFailure, Before, Input, News, Order, Pace, Power, Roll, SILENCE_MS, Signing,
+    Wait, Word,
 };
 
 pub(super) const OPERATION: OperationId = OperationId([7; 16]);
@@ -17,6 +18,7 @@ pub(super) const PACE: Pace = Pace {
     max_in_flight: 8,
     stagger_ms: 0,
     timeout_ms: 600_000,
+    silence_ms: SILENCE_MS,
     at_failure: AtFailure::Halt,
     wait: Wait::End,
     signing: Signing::Each,
