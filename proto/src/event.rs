@@ -3,7 +3,9 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{BootId, DecodeError, WallClock, frame::Body, frame::Kind, json, wire};
+use crate::{
+    BootId, DecodeError, DiskFault, NfsVerdict, WallClock, frame::Body, frame::Kind, json, wire,
+};
 
 /// A report holds at most this many events.
 pub const MAX_EVENTS: usize = 256;
@@ -87,6 +89,15 @@ pub enum EventKind {
     OversizedPacket {
         /// Commands are off, or on again.
         active: bool,
+    },
+    /// The NFS server of the root file system stands otherwise.
+    NfsVerdict(NfsVerdict),
+    /// The disk refuses something, or takes it again.
+    DiskFault {
+        /// It refuses, or takes it again.
+        active: bool,
+        /// What it refuses; of several the one that was met last.
+        fault: DiskFault,
     },
     /// A kind that a newer agent knows.
     Unknown {
@@ -173,6 +184,8 @@ impl EventKind {
             Self::ClockJumped { .. } => 8,
             Self::TicksLost { .. } => 9,
             Self::OversizedPacket { .. } => 10,
+            Self::NfsVerdict(_) => 11,
+            Self::DiskFault { .. } => 12,
             Self::Unknown { id, .. } => *id,
         }
     }
@@ -194,6 +207,8 @@ impl EventKind {
             | Self::OversizedPacket { active } => wire::put(active, out),
             Self::ClockJumped { by_ms } => wire::put(by_ms, out),
             Self::TicksLost { count } => wire::put(count, out),
+            Self::NfsVerdict(verdict) => wire::put(verdict, out),
+            Self::DiskFault { active, fault } => wire::put(&(active, fault), out),
             Self::Unknown { body, .. } => out.extend_from_slice(body),
         }
     }
@@ -224,6 +239,11 @@ impl EventKind {
                 count: wire::whole(body, "event body")?,
             },
             10 => Self::OversizedPacket { active: state()? },
+            11 => Self::NfsVerdict(wire::whole(body, "event body")?),
+            12 => {
+                let (active, fault) = wire::whole(body, "event body")?;
+                Self::DiskFault { active, fault }
+            }
             _ => Self::Unknown {
                 id,
                 body: body.into(),

@@ -87,6 +87,8 @@ registry! {
     NFS_NULL_RTT = 18, "nfs_null_rtt", MILLISECONDS, Gauge, "Round trip of an RPC NULL call on the agent's own connection to the NFS server";
     NFS_PENDING = 19, "nfs_pending", COUNT, Gauge, "RPC calls that wait for the NFS server now, of all its transports";
     NFS_RECONNECTS = 20, "nfs_reconnects", COUNT, Counter, "Connections that the root mount's transports made";
+    NFS_IN_BAND_RTT = 21, "nfs_in_band_rtt", MILLISECONDS, Gauge, "Round trip of a GETATTR on the root mount's own connection, as the kernel makes it for any process";
+    NFS_UNANSWERED = 22, "nfs_unanswered", ("s", 1000), Gauge, "Age of the oldest probe of the NFS server without an answer; 0 when all are answered";
     AMBIENT_TEMPERATURE_1 = 64, "ambient_temperature_1", CELSIUS, Gauge, "Temperature at the configured sensor 1";
     AMBIENT_TEMPERATURE_2 = 65, "ambient_temperature_2", CELSIUS, Gauge, "Temperature at the configured sensor 2";
     AMBIENT_TEMPERATURE_3 = 66, "ambient_temperature_3", CELSIUS, Gauge, "Temperature at the configured sensor 3";

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use picket_proto::{
-    Channel, DeviceId, Gap, Privilege, Reason, State, Topic, column, command, frame,
+    Channel, DeviceId, DiskFault, Gap, NfsState, Privilege, Reason, State, Topic, column, command,
+    frame,
     metric::{self, REGISTRY},
     report, status,
 };
@@ -93,11 +94,11 @@ fn the_table_of_events_is_right() {
         let picket_proto::Message::Event(report) = message else {
             continue;
         };
+        assert!(name.starts_with("event"), "{name}");
         for event in &report.events {
             let json = serde_json::to_value(event).unwrap();
             rows.push((event.what.id(), tag(&json, "event")));
         }
-        assert_eq!(name, "event");
     }
     rows.retain(|(_, name)| name != "unknown");
     rows.sort();
@@ -150,6 +151,30 @@ fn the_table_of_reasons_of_operations_is_right() {
         })
         .collect();
     assert_eq!(pairs("| code | reason | meaning |"), rows);
+}
+
+#[test]
+fn the_tables_of_verdicts_and_disk_faults_are_right() {
+    let rows = |all: &[(u8, String)]| -> Vec<(String, String)> {
+        let row = |(code, name): &(u8, String)| (code.to_string(), name.clone());
+        all.iter().map(row).collect()
+    };
+    let verdicts: Vec<_> = NfsState::ALL
+        .iter()
+        .map(|(state, code, name)| {
+            assert_eq!(*state, NfsState::from_code(*code));
+            (*code, (*name).to_owned())
+        })
+        .collect();
+    assert_eq!(pairs("| verdict | name | meaning |"), rows(&verdicts));
+    let faults: Vec<_> = DiskFault::ALL
+        .iter()
+        .map(|(fault, code, name)| {
+            assert_eq!(*fault, DiskFault::from_code(*code));
+            (*code, (*name).to_owned())
+        })
+        .collect();
+    assert_eq!(pairs("| fault | name | meaning |"), rows(&faults));
 }
 
 #[test]

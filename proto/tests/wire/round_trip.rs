@@ -1,9 +1,9 @@
 //! Any message that can be built comes back from its frame, whole and also with its columns left encoded.
 use picket_proto::{
-    Ack, Action, Batch, BatchHeader, BootAck, BootId, Column, Command, DeviceId, Event, EventKind,
-    EventReport, Gap, Message, MetricId, Nonce, OperationId, Packed, Ping, Pong, Presence, Quality,
-    Reading, Reason, Report, Sensor, SignedCommand, State, Status, Target, TickRange, TickRanges,
-    UnknownField, WallClock,
+    Ack, Action, Batch, BatchHeader, BootAck, BootId, Column, Command, DeviceId, DiskFault,
+    DiskTrouble, Event, EventKind, EventReport, Gap, Message, MetricId, NfsState, NfsVerdict,
+    Nonce, OperationId, Packed, Ping, Pong, Presence, Quality, Reading, Reason, Report, Sensor,
+    SignedCommand, State, Status, Target, TickRange, TickRanges, UnknownField, WallClock,
     command::{ACTIONS, MAX_SIGNATURE},
     frame,
 };
@@ -166,8 +166,27 @@ fn event() -> impl Strategy<Value = EventKind> {
         any::<i64>().prop_map(|by_ms| EventKind::ClockJumped { by_ms }),
         any::<u64>().prop_map(|count| EventKind::TicksLost { count }),
         any::<bool>().prop_map(|active| EventKind::OversizedPacket { active }),
+        verdict().prop_map(EventKind::NfsVerdict),
+        any::<(bool, u8)>().prop_map(|(active, code)| EventKind::DiskFault {
+            active,
+            fault: DiskFault::from_code(code),
+        }),
         (100u16.., vec(any::<u8>(), 0..40)).prop_map(|(id, body)| EventKind::Unknown { id, body }),
     ]
+}
+
+fn verdict() -> impl Strategy<Value = NfsVerdict> {
+    any::<(u8, u64)>().prop_map(|(code, since_ms)| NfsVerdict {
+        verdict: NfsState::from_code(code),
+        since_ms,
+    })
+}
+
+fn trouble() -> impl Strategy<Value = DiskTrouble> {
+    any::<(u8, u64)>().prop_map(|(code, since_ms)| DiskTrouble {
+        fault: DiskFault::from_code(code),
+        since_ms,
+    })
 }
 
 fn status() -> impl Strategy<Value = Status> {
@@ -189,15 +208,16 @@ fn status() -> impl Strategy<Value = Status> {
     let lists = (
         option::of(vec(".*", 0..5)),
         option::of(sensors),
-        unknown(17),
+        unknown(20),
     );
     let last = (
         option::of(operation()),
         option::of(state()),
         option::of(".*"),
     );
-    (texts, numbers, option::of(boot()), lists, last).prop_map(
-        |(texts, numbers, boot, lists, last)| {
+    let disks = (option::of(verdict()), option::of(trouble()));
+    (texts, numbers, option::of(boot()), lists, last, disks).prop_map(
+        |(texts, numbers, boot, lists, last, disks)| {
             let (features, sensors, unknown) = lists;
             let sensor = |(metric, name)| Sensor { metric, name };
             Status {
@@ -217,6 +237,8 @@ fn status() -> impl Strategy<Value = Status> {
                 last_operation: last.0,
                 last_state: last.1,
                 last_detail: last.2,
+                nfs_verdict: disks.0,
+                disk_trouble: disks.1,
                 unknown,
             }
         },

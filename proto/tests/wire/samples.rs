@@ -1,8 +1,8 @@
 //! Messages whose bytes are kept for ever: one of each kind at least, with every field and every event in use.
 use picket_proto::{
-    Ack, Batch, BatchHeader, BootAck, BootId, Column, Event, EventKind, EventReport, Gap, Message,
-    MetricId, Presence, Quality, Reading, Sensor, Status, TickRange, UnknownField, WallClock,
-    frame, metric,
+    Ack, Batch, BatchHeader, BootAck, BootId, Column, DiskFault, DiskTrouble, Event, EventKind,
+    EventReport, Gap, Message, MetricId, NfsState, NfsVerdict, Presence, Quality, Reading, Sensor,
+    Status, TickRange, UnknownField, WallClock, frame, metric,
 };
 
 mod commands;
@@ -23,11 +23,13 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
         ("batch", Message::Batch(batch())),
         ("batch_thinned", Message::Batch(batch_thinned())),
         ("event", Message::Event(event())),
+        ("event_nfs", Message::Event(event_nfs())),
         ("status", Message::Status(status())),
         (
             "status_operation",
             Message::Status(commands::status_operation()),
         ),
+        ("status_nfs", Message::Status(status_nfs())),
         ("presence", Message::Presence(presence())),
         ("ack", Message::Ack(ack())),
     ];
@@ -143,6 +145,8 @@ fn events() -> Vec<EventKind> {
         | EventKind::ClockJumped { .. }
         | EventKind::TicksLost { .. }
         | EventKind::OversizedPacket { .. }
+        | EventKind::NfsVerdict(_)
+        | EventKind::DiskFault { .. }
         | EventKind::Unknown { .. } => {}
     }
     vec![
@@ -164,6 +168,34 @@ fn events() -> Vec<EventKind> {
         EventKind::AgentStopping,
         last,
     ]
+}
+
+/// What came after the first release of the list above.
+fn later_events() -> Vec<EventKind> {
+    vec![
+        EventKind::NfsVerdict(NfsVerdict {
+            verdict: NfsState::Stalled,
+            since_ms: 441_250,
+        }),
+        EventKind::DiskFault {
+            active: true,
+            fault: DiskFault::ReadOnly,
+        },
+    ]
+}
+
+fn event_nfs() -> EventReport {
+    let event = |(what, sequence): (EventKind, u64)| Event {
+        sequence,
+        boottime_ms: 445_250,
+        what,
+    };
+    EventReport {
+        boot: BOOT,
+        wall: WALL,
+        lost: 0,
+        events: later_events().into_iter().zip(3..).map(event).collect(),
+    }
 }
 
 fn event() -> EventReport {
@@ -202,6 +234,21 @@ fn status() -> Status {
             id: 999,
             body: vec![0xca, 0xfe],
         }],
+        ..Status::default()
+    }
+}
+
+fn status_nfs() -> Status {
+    Status {
+        boot: Some(BOOT),
+        nfs_verdict: Some(NfsVerdict {
+            verdict: NfsState::Slow,
+            since_ms: 441_250,
+        }),
+        disk_trouble: Some(DiskTrouble {
+            fault: DiskFault::Full,
+            since_ms: 401_250,
+        }),
         ..Status::default()
     }
 }
