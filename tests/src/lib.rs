@@ -13,6 +13,7 @@ pub mod init;
 pub mod killer;
 pub mod mosquitto;
 pub mod operator;
+pub mod pi;
 pub mod process;
 pub mod proxy;
 pub mod raw_operator;

@@ -1,13 +1,19 @@
-//! A TCP proxy on loopback that can hang (a full socket), cut and heal the lines through it.
+//! A TCP proxy on loopback that can hang (a full socket), delay, cut and heal the lines through it.
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, Receiver, SyncSender},
     },
     time::{Duration, Instant},
 };
+
+/// How much is read at once.
+const CHUNK: usize = 4096;
+/// So many chunks wait for their time; then the line's own buffers fill.
+const IN_FLIGHT: usize = 64;
 
 /// A proxy in front of one server.
 pub struct Proxy {
@@ -19,9 +25,24 @@ struct Shared {
     server: SocketAddr,
     hung: AtomicBool,
     refusing: AtomicBool,
+    delay_ms: AtomicU64,
     bytes_up: AtomicU64,
     lines: Mutex<Vec<TcpStream>>,
     arrivals: Mutex<Vec<Instant>>,
+}
+
+/// Bytes that are to be written at a time.
+struct Chunk {
+    due: Instant,
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To the server.
+    Up,
+    /// From it.
+    Down,
 }
 
 impl Proxy {
@@ -36,6 +57,7 @@ impl Proxy {
             server,
             hung: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
+            delay_ms: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
             lines: Mutex::default(),
             arrivals: Mutex::default(),
@@ -52,6 +74,11 @@ impl Proxy {
         Self { address, shared }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its URL for `picketd`.
     pub fn url(&self) -> String {
         format!("mqtt://{}", self.address)
@@ -60,6 +87,12 @@ impl Proxy {
     /// Stops reading on every line, present and to come, so that the kernel's buffers fill.
     pub fn hang(&self) {
         self.shared.hung.store(true, Ordering::SeqCst);
+    }
+
+    /// Makes whatever goes to the server from now on arrive so much later, in whole milliseconds, and in its order.
+    pub fn delay(&self, by: Duration) {
+        let ms = u64::try_from(by.as_millis()).expect("no test takes that long");
+        self.shared.delay_ms.store(ms, Ordering::SeqCst);
     }
 
     /// Cuts each new line at once.
@@ -81,8 +114,9 @@ impl Proxy {
         }
     }
 
-    /// Lets bytes and new lines through again.
+    /// Lets bytes and new lines through again, at once.
     pub fn heal(&self) {
+        self.delay(Duration::ZERO);
         self.shared.hung.store(false, Ordering::SeqCst);
         self.shared.refusing.store(false, Ordering::SeqCst);
     }
@@ -120,40 +154,66 @@ fn serve(client: TcpStream, shared: &Arc<Shared>) {
         .lock()
         .expect("no holder panics")
         .extend(ends.into_iter().flatten());
+    // What is delayed would wait for more otherwise.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let up = (client.try_clone(), server.try_clone());
     if let (Ok(from), Ok(to)) = up {
-        let shared = shared.clone();
-        std::thread::spawn(move || {
-            pump(from, to, &shared, |shared, n| {
-                shared.bytes_up.fetch_add(n, Ordering::SeqCst)
-            })
-        });
+        pump(from, to, shared, Way::Up);
     }
-    let shared = shared.clone();
-    std::thread::spawn(move || pump(server, client, &shared, |_, n| n));
+    pump(server, client, shared, Way::Down);
 }
 
-fn pump(
-    mut from: TcpStream,
-    mut to: TcpStream,
-    shared: &Shared,
-    count: impl Fn(&Shared, u64) -> u64,
-) {
-    let mut buffer = [0; 4096];
+/// Lets bytes through in one direction, in threads of its own: one reads, one writes when it is time.
+fn pump(from: TcpStream, to: TcpStream, shared: &Arc<Shared>, way: Way) {
+    let (sender, receiver) = mpsc::sync_channel(IN_FLIGHT);
+    let (reading, writing) = (shared.clone(), shared.clone());
+    std::thread::spawn(move || take(from, &sender, &reading, way));
+    std::thread::spawn(move || deliver(&receiver, to, &writing));
+}
+
+fn take(mut from: TcpStream, into: &SyncSender<Chunk>, shared: &Shared, way: Way) {
     loop {
-        while shared.hung.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(20));
+        shared.wait_while_hung();
+        let mut bytes = vec![0; CHUNK];
+        let Ok(n @ 1..) = from.read(&mut bytes) else {
+            break;
+        };
+        bytes.truncate(n);
+        if way == Way::Up {
+            shared.bytes_up.fetch_add(n as u64, Ordering::SeqCst);
         }
-        match from.read(&mut buffer) {
-            Ok(n) if n > 0 => {
-                count(shared, n as u64);
-                if to.write_all(&buffer[..n]).is_err() {
-                    break;
-                }
-            }
-            _ => break,
+        let due = Instant::now() + shared.delay(way);
+        if into.send(Chunk { due, bytes }).is_err() {
+            break;
         }
     }
-    let _ = from.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Read);
+}
+
+fn deliver(chunks: &Receiver<Chunk>, mut to: TcpStream, shared: &Shared) {
+    for chunk in chunks {
+        std::thread::sleep(chunk.due.saturating_duration_since(Instant::now()));
+        // Read before it hung, it hangs with the rest.
+        shared.wait_while_hung();
+        if to.write_all(&chunk.bytes).is_err() {
+            break;
+        }
+    }
     let _ = to.shutdown(Shutdown::Both);
+}
+
+impl Shared {
+    fn wait_while_hung(&self) {
+        while self.hung.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// All of it on the way up, so that a question and its answer take that much longer.
+    fn delay(&self, way: Way) -> Duration {
+        match way {
+            Way::Up => Duration::from_millis(self.delay_ms.load(Ordering::SeqCst)),
+            Way::Down => Duration::ZERO,
+        }
+    }
 }

@@ -1,0 +1,170 @@
+//! An emulated Pi: a real kernel in QEMU on an NFS root that a real NFS-Ganesha serves through a proxy, with picketd as a
+//! service of its init and a real Mosquitto of its own. Everything of it ends with its handle; when a test panics, the guest's
+//! console is printed.
+//!
+//! ```no_run
+//! use picket_test_keys::TestKey;
+//! use picket_tests::pi::{Machine, Pi};
+//!
+//! let key = TestKey::new(1);
+//! let pi = Pi::builder(Machine::Virt).obeying(&key).start(); // back with the first tick at the collector
+//! pi.nfs().hang(); // the proxy: delay, hang, cut, refuse, heal
+//! pi.ganesha().stop(); // SIGSTOP; cont; and with &mut: ganesha_mut().kill(), restart()
+//! pi.export().make_full(); // the tmpfs: read_only, heal, join("/etc/rc")
+//! pi.firmware().qmp().system_reset(); // power: hold, release, power_off, boots
+//! pi.console().run("cat /proc/loadavg", pi.patience()); // the guest's shell; text, wait_for
+//! pi.watcher().ticks(); // what the collector has
+//! pi.operator(&key).run(&["reboot", &pi.id().to_string(), "--json"]);
+//! ```
+//!
+//! `scripts/bed` puts what it needs into the cache, `PICKET_BED` names the folder that it prints, `PICKETD_AARCH64` the
+//! static agent; `scripts/tier pi` sets both. It needs root. The guest sees the host as 10.0.2.2 and is reached by its console
+//! alone. Guests are named by their MAC. One costs 0.1 s of its own, 4 s of one processor a boot, and then little.
+use std::{path::Path, time::Duration};
+
+use picket_proto::DeviceId;
+use picket_test_keys::TestKey;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{eventually, mosquitto::Mosquitto, operator::Operator, proxy::Proxy, watcher::Watcher};
+
+mod builder;
+mod console;
+mod export;
+mod files;
+mod firmware;
+mod ganesha;
+mod machine;
+mod qmp;
+mod root;
+
+pub use builder::Builder;
+pub use console::Console;
+pub use export::Export;
+pub use firmware::Firmware;
+pub use ganesha::Ganesha;
+pub use machine::Machine;
+pub use qmp::Qmp;
+pub use root::Root;
+
+/// An emulated Pi that is on. Its parts end from the top down: first the machine, last the folder with the logs.
+pub struct Pi {
+    firmware: Firmware,
+    console: Console,
+    machine: Machine,
+    id: DeviceId,
+    nfs: Proxy,
+    ganesha: Ganesha,
+    watcher: Watcher,
+    broker: Mosquitto,
+    export: Export,
+    folder: TempDir,
+}
+
+impl Pi {
+    /// A Pi to be switched on.
+    pub fn builder(machine: Machine) -> Builder {
+        Builder::new(machine)
+    }
+
+    /// The id by which its agent speaks.
+    pub fn id(&self) -> DeviceId {
+        self.id
+    }
+
+    /// Four times what a boot takes, to the first tick at the collector.
+    pub fn patience(&self) -> Duration {
+        self.machine.patience()
+    }
+
+    /// Its power and firmware.
+    pub fn firmware(&self) -> &Firmware {
+        &self.firmware
+    }
+
+    /// QEMU's monitor.
+    pub fn qmp(&self) -> &Qmp {
+        self.firmware.qmp()
+    }
+
+    /// How often it was started.
+    pub fn boots(&self) -> usize {
+        self.firmware.boots()
+    }
+
+    /// Its console.
+    pub fn console(&self) -> &Console {
+        &self.console
+    }
+
+    /// The line between it and its NFS server.
+    pub fn nfs(&self) -> &Proxy {
+        &self.nfs
+    }
+
+    /// Its NFS server.
+    pub fn ganesha(&self) -> &Ganesha {
+        &self.ganesha
+    }
+
+    /// Its NFS server, to be killed and started again.
+    pub fn ganesha_mut(&mut self) -> &mut Ganesha {
+        &mut self.ganesha
+    }
+
+    /// Its root filesystem, on this machine.
+    pub fn export(&self) -> &Export {
+        &self.export
+    }
+
+    /// Its broker.
+    pub fn broker(&self) -> &Mosquitto {
+        &self.broker
+    }
+
+    /// A collector that has heard its broker from the beginning; it acks nothing.
+    pub fn watcher(&self) -> &Watcher {
+        &self.watcher
+    }
+
+    /// For whoever else has files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The operator `anna` at its broker; it obeys the one of [`Builder::obeying`].
+    pub fn operator(&self, key: &TestKey) -> Operator {
+        Operator::new("anna", key, &self.broker.url(), self.folder.path())
+    }
+
+    /// The boots of which ticks have arrived, in their order.
+    pub fn boot_ids(&self) -> Vec<String> {
+        let mut boots = Vec::new();
+        for tick in self.watcher.ticks() {
+            let boot = tick["boot_id"].as_str().expect("a tick has a boot id");
+            if !boots.iter().any(|known| known == boot) {
+                boots.push(boot.to_owned());
+            }
+        }
+        boots
+    }
+
+    /// Waits for a tick of its `number`th boot that has spoken, counted from 1.
+    pub fn wait_for_tick_of_boot(&self, number: usize) -> Value {
+        let what = format!("a tick of boot {number} is at the collector");
+        eventually(&what, self.patience(), || {
+            let boot = self.boot_ids().into_iter().nth(number - 1)?;
+            let mut ticks = self.watcher.ticks().into_iter();
+            ticks.find(|tick| tick["boot_id"] == boot.as_str())
+        })
+    }
+}
+
+impl Drop for Pi {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- console of {}\n{}", self.id, self.console.text());
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! How an emulated Pi is to be: machine, root, configuration. It puts the parts together and switches them on.
+use std::{
+    fs,
+    sync::atomic::{AtomicU8, Ordering},
+};
+
+use picket_proto::DeviceId;
+use picket_test_keys::TestKey;
+
+use super::{
+    Pi,
+    console::Console,
+    export::Export,
+    files::Files,
+    firmware::{Board, Firmware},
+    ganesha::Ganesha,
+    machine::Machine,
+    root::{self, Root},
+};
+use crate::{binaries, mosquitto::Mosquitto, proxy::Proxy, watcher::Watcher};
+
+/// A Pi that isn't on yet.
+#[must_use]
+pub struct Builder {
+    machine: Machine,
+    root: Root,
+    sample_every: String,
+    window: String,
+    config: String,
+    mount: String,
+    signers: Option<String>,
+}
+
+impl Builder {
+    pub(super) fn new(machine: Machine) -> Self {
+        Self {
+            machine,
+            root: Root::Busybox,
+            sample_every: "1s".to_owned(),
+            window: "1s".to_owned(),
+            config: String::new(),
+            mount: String::new(),
+            signers: None,
+        }
+    }
+
+    /// Its root filesystem, by default busybox's.
+    pub fn root(mut self, root: Root) -> Self {
+        self.root = root;
+        self
+    }
+
+    /// `sample_every` and `window`, as TOML has them; by default a second each.
+    pub fn periods(mut self, sample_every: &str, window: &str) -> Self {
+        (self.sample_every, self.window) = (sample_every.to_owned(), window.to_owned());
+        self
+    }
+
+    /// Further lines of its picketd.toml.
+    pub fn config(mut self, lines: &str) -> Self {
+        self.config.push_str(lines);
+        self.config.push('\n');
+        self
+    }
+
+    /// Further options of the mount of its root, such as `timeo=50`.
+    pub fn mount_options(mut self, options: &str) -> Self {
+        self.mount = format!(",{options}");
+        self
+    }
+
+    /// It obeys the actor `anna` with that key; see [`Pi::operator`].
+    pub fn obeying(mut self, key: &TestKey) -> Self {
+        self.signers = Some(key.line("anna"));
+        self
+    }
+
+    /// Switches it on, and waits for its first tick.
+    pub fn start(self) -> Pi {
+        let pi = self.switch_on();
+        pi.wait_for_tick_of_boot(1);
+        pi
+    }
+
+    /// Switches it on.
+    pub fn switch_on(self) -> Pi {
+        let files = Files::find();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let broker = Mosquitto::start(folder.path());
+        let watcher = Watcher::start(&broker.url(), None, folder.path());
+        let export = Export::mount(&folder.path().join("export"));
+        self.root.install(&files, &export);
+        self.install_picketd(&export, broker.address().port());
+        let ganesha = Ganesha::start(&files, &export, folder.path());
+        let nfs = Proxy::to(ganesha.address());
+        let board = Board {
+            machine: self.machine,
+            files,
+            boot: export.join("boot"),
+            mac: mac(),
+            folder: folder.path().to_owned(),
+        };
+        let cmdline = self.cmdline(&board.mac, nfs.address().port());
+        fs::write(board.boot.join("cmdline.txt"), cmdline).expect("the export is writable");
+        Pi {
+            console: Console::new(board.console_log(), board.console_socket()),
+            machine: self.machine,
+            id: id(&board.mac),
+            firmware: Firmware::start(board),
+            nfs,
+            ganesha,
+            watcher,
+            broker,
+            export,
+            folder,
+        }
+    }
+
+    fn install_picketd(&self, export: &Export, broker_port: u16) {
+        root::copy(
+            &binaries::from_environment("PICKETD_AARCH64"),
+            &export.join("usr/bin/picketd"),
+        );
+        let folder = export.join("etc/picket");
+        fs::create_dir_all(&folder).expect("the export is writable");
+        if let Some(signers) = &self.signers {
+            fs::write(folder.join("allowed_signers"), signers).expect("the export is writable");
+        }
+        fs::write(folder.join("picketd.toml"), self.toml(broker_port))
+            .expect("the export is writable");
+    }
+
+    fn toml(&self, broker_port: u16) -> String {
+        let signers = match self.signers {
+            Some(_) => "allowed_signers = \"/etc/picket/allowed_signers\"\n",
+            None => "",
+        };
+        format!(
+            "broker = \"mqtt://10.0.2.2:{broker_port}\"\nconnect_spread = \"0s\"\nsample_every = {:?}\nwindow = {:?}\n{signers}{}",
+            self.sample_every, self.window, self.config
+        )
+    }
+
+    fn cmdline(&self, mac: &str, nfs_port: u16) -> String {
+        format!(
+            "console={} loglevel=6 panic=5 bed.mac={mac} \
+             bed.nfs=vers=4.1,proto=tcp,addr=10.0.2.2,clientaddr=10.0.2.15,port={nfs_port}{}\n",
+            self.machine.console(),
+            self.mount
+        )
+    }
+}
+
+/// A MAC that no other guest on this machine has. QEMU's USB network has 40 for its first byte, whatever it is told.
+fn mac() -> String {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let [_, a, b, c] = std::process::id().to_be_bytes();
+    let number = NEXT.fetch_add(1, Ordering::SeqCst);
+    format!("40:50:{a:02x}:{b:02x}:{c:02x}:{number:02x}")
+}
+
+/// Neither machine has a serial in its device tree, so a guest is named after its MAC.
+fn id(mac: &str) -> DeviceId {
+    format!("0000{}", mac.replace(':', ""))
+        .parse()
+        .expect("a MAC has 12 hex digits")
+}

@@ -1,0 +1,185 @@
+//! What is below an operating system: power, and a firmware that reads `cmdline.txt` from the boot folder at each start of
+//! the machine. A guest that resets is started again, one that powers off stays off.
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use super::{
+    files::Files,
+    machine::{Machine, Sockets},
+    qmp::Qmp,
+};
+use crate::{eventually, process::Process};
+
+/// QEMU is gone within this when it is told to.
+const END: Duration = Duration::from_secs(20);
+
+/// What the firmware needs of its board.
+#[derive(Debug, Clone)]
+pub(super) struct Board {
+    pub(super) machine: Machine,
+    pub(super) files: Files,
+    /// `cmdline.txt` lies here.
+    pub(super) boot: PathBuf,
+    pub(super) mac: String,
+    /// For sockets and logs.
+    pub(super) folder: PathBuf,
+}
+
+impl Board {
+    /// Where the console can be typed at.
+    pub(super) fn console_socket(&self) -> PathBuf {
+        self.folder.join("console.socket")
+    }
+
+    /// What the guest printed.
+    pub(super) fn console_log(&self) -> PathBuf {
+        self.folder.join("console.log")
+    }
+}
+
+/// A board with its power supply. It is switched off with its handle.
+pub struct Firmware {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    board: Board,
+    qmp: Qmp,
+    qemu: Mutex<Option<Process>>,
+    /// The firmware may start the machine.
+    power: AtomicBool,
+    /// The board is gone.
+    over: AtomicBool,
+    boots: AtomicUsize,
+}
+
+impl Firmware {
+    /// Switches the board on.
+    pub(super) fn start(board: Board) -> Self {
+        let shared = Arc::new(Shared {
+            board,
+            qmp: Qmp::default(),
+            qemu: Mutex::new(None),
+            power: AtomicBool::new(true),
+            over: AtomicBool::new(false),
+            boots: AtomicUsize::new(0),
+        });
+        let thread = std::thread::spawn({
+            let shared = shared.clone();
+            move || shared.serve()
+        });
+        Self {
+            shared,
+            thread: Some(thread),
+        }
+    }
+
+    /// QEMU's monitor.
+    pub fn qmp(&self) -> &Qmp {
+        &self.shared.qmp
+    }
+
+    /// How often the machine was started.
+    pub fn boots(&self) -> usize {
+        self.shared.boots.load(Ordering::SeqCst)
+    }
+
+    /// From the next reset on the machine stays dark, like a Pi whose boot ROM finds no DHCP.
+    pub fn hold(&self) {
+        self.shared.power.store(false, Ordering::SeqCst);
+    }
+
+    /// Starts a machine that is dark.
+    pub fn release(&self) {
+        self.shared.power.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether no machine runs.
+    pub fn is_dark(&self) -> bool {
+        self.shared.qemu.lock().expect("no holder panics").is_none()
+    }
+
+    /// Takes the power away.
+    pub fn power_off(&self) {
+        self.hold();
+        self.shared.kill();
+        eventually("the machine is off", END, || self.is_dark().then_some(()));
+    }
+}
+
+impl Drop for Firmware {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Ordering::SeqCst);
+        self.shared.kill();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self) {
+        while !self.over.load(Ordering::SeqCst) {
+            if !self.power.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(50));
+                continue;
+            }
+            let reason = self.one_life();
+            if !reason.is_some_and(|reason| is_reset(&reason)) {
+                self.power.store(false, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Runs the machine until it resets or is off; why, if QEMU could say so.
+    fn one_life(&self) -> Option<String> {
+        let board = &self.board;
+        let cmdline = board.boot.join("cmdline.txt");
+        let cmdline = fs::read_to_string(&cmdline)
+            .unwrap_or_else(|error| panic!("{}: {error}", cmdline.display()));
+        let (qmp, console) = (board.folder.join("qmp.socket"), board.console_socket());
+        let sockets = Sockets {
+            qmp: &qmp,
+            console: &console,
+            log: &board.console_log(),
+        };
+        let _ = fs::remove_file(&qmp); // of the life before
+        let command = board
+            .machine
+            .command(&board.files, &sockets, cmdline.trim(), &board.mac);
+        let mut qemu = self.qemu.lock().expect("no holder panics");
+        *qemu = Some(Process::start("qemu", &board.folder, command));
+        drop(qemu);
+        self.boots.fetch_add(1, Ordering::SeqCst);
+        let reason = self.qmp.session(&qmp);
+        if let Some(mut ended) = self.qemu.lock().expect("no holder panics").take() {
+            ended.wait(END);
+        }
+        reason
+    }
+
+    fn kill(&self) {
+        if let Some(qemu) = &*self.qemu.lock().expect("no holder panics") {
+            qemu.signal(Signal::KILL);
+        }
+    }
+}
+
+/// The reasons of QEMU's `ShutdownCause` (qapi/run-state.json) that are a reset.
+fn is_reset(reason: &str) -> bool {
+    matches!(
+        reason,
+        "guest-reset" | "host-qmp-system-reset" | "guest-panic"
+    )
+}

@@ -1,0 +1,73 @@
+//! The root filesystems that a guest can have, and what each is made of in its export.
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+};
+
+use super::{export::Export, files::Files};
+
+/// A guest's root filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// A static busybox, whose init has picketd as a service and a shell on the console.
+    Busybox,
+}
+
+/// What tests and start-up use of it; its shell finds the others by itself.
+const APPLETS: [&str; 8] = [
+    "sh", "init", "reboot", "poweroff", "mount", "umount", "cat", "ls",
+];
+const FOLDERS: [&str; 12] = [
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "var/lib/picket",
+];
+
+impl Root {
+    /// Writes it into an empty export.
+    pub(super) fn install(self, files: &Files, export: &Export) {
+        for folder in FOLDERS {
+            fs::create_dir_all(export.join(folder)).expect("the export is writable");
+        }
+        match self {
+            Self::Busybox => busybox(files, export),
+        }
+    }
+}
+
+fn busybox(files: &Files, export: &Export) {
+    let program = export.join("bin/busybox");
+    copy(&files.busybox(), &program);
+    for applet in APPLETS {
+        symlink("/bin/busybox", export.join("bin").join(applet)).expect("the export is writable");
+    }
+    for applet in ["init", "reboot", "poweroff"] {
+        symlink("/bin/busybox", export.join("sbin").join(applet)).expect("the export is writable");
+    }
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/busybox/etc");
+    for file in ["inittab", "rc"] {
+        copy(&ours.join(file), &export.join("etc").join(file));
+    }
+}
+
+/// Copies a program, or a file of which it doesn't matter that it can be run.
+pub(super) fn copy(from: &Path, to: &Path) {
+    fs::copy(from, to).unwrap_or_else(|error| {
+        panic!(
+            "cannot copy {} to {}: {error}",
+            from.display(),
+            to.display()
+        )
+    });
+    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).expect("the file is ours");
+}
