@@ -25,9 +25,21 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Reads what the machine is.
+    /// Reads what the machine is. It takes as long as the disk takes that the OS is on.
     #[must_use]
     pub fn read(world: &World) -> Self {
+        let os_release = ["etc/os-release", "usr/lib/os-release"]
+            .iter()
+            .find_map(|path| world.read(path, MAX_FILE).ok());
+        Self {
+            os: os_release.and_then(|text| pretty_name(&text)),
+            ..Self::of_kernel(world)
+        }
+    }
+
+    /// The same without the OS, and so without a disk.
+    #[must_use]
+    pub fn of_kernel(world: &World) -> Self {
         let mut inventory = Self::of_tree(world);
         if world.is_machine() {
             inventory.ask_sysinfo();
@@ -47,13 +59,10 @@ impl Inventory {
     fn of_tree(world: &World) -> Self {
         let line = |path: &str| text(&world.read(path, MAX_FILE).ok()?);
         let memory = world.read("proc/meminfo", MAX_FILE).ok();
-        let os_release = ["etc/os-release", "usr/lib/os-release"]
-            .iter()
-            .find_map(|path| world.read(path, MAX_FILE).ok());
         Self {
             model: line("proc/device-tree/model").or_else(|| line("sys/class/dmi/id/product_name")),
             kernel: line("proc/sys/kernel/osrelease"),
-            os: os_release.and_then(|text| pretty_name(&text)),
+            os: None,
             architecture: line("proc/sys/kernel/arch"),
             memory_kib: memory
                 .and_then(|text| memory::total(&text))
@@ -169,7 +178,10 @@ mod tests {
     #[test]
     fn on_this_machine_our_reading_agrees_with_sysinfo() {
         let world = World::new("/");
-        let ours = Inventory::of_tree(&world);
+        let ours = Inventory {
+            os: Inventory::read(&world).os,
+            ..Inventory::of_tree(&world)
+        };
         assert_eq!(ours.kernel, System::kernel_version());
         assert_eq!(
             ours.memory_kib,

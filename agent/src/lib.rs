@@ -10,6 +10,7 @@ pub mod command;
 pub mod config;
 pub mod crc32;
 pub mod device_id;
+mod errand;
 pub mod host;
 pub mod inventory;
 pub mod journal;

@@ -1,6 +1,7 @@
 //! The owner loop: waits for what can happen, asks the core, and does what it says. Everything that decides is elsewhere.
 mod agent;
 mod commands;
+mod disk;
 mod keep;
 mod reload;
 mod signers;
@@ -26,6 +27,8 @@ use crate::{
 };
 
 pub use agent::{Agent, Parts};
+use disk::Disk;
+pub use disk::DiskEvent;
 pub use start::{StartError, run};
 
 /// Everything that can happen to an agent.
@@ -37,6 +40,8 @@ pub enum Event {
     Link(LinkEvent),
     /// The journal answers.
     Journal(Outcome),
+    /// The disk answers, or doesn't.
+    Disk(DiskEvent),
     /// The host has something to say.
     Host(HostEvent),
     /// The time that telemetry or an operation named has come.
@@ -58,6 +63,7 @@ pub struct Outside<L, H> {
     pub host: H,
     /// What must survive.
     pub journal: Journal,
+    disk: Disk,
     timer: TickTimer,
 }
 
@@ -72,6 +78,7 @@ impl<L: Link, H: Host> Outside<L, H> {
             link,
             host,
             journal,
+            disk: Disk::new(),
             timer,
         })
     }
@@ -111,6 +118,7 @@ impl<L: Link, H: Host> Waits<L, H> {
             link,
             host,
             journal,
+            disk,
             timer,
         } = &mut self.outside;
         // The next tick asks for the deadline again, so one that isn't before it needs no wake-up of its own.
@@ -132,6 +140,8 @@ impl<L: Link, H: Host> Waits<L, H> {
             event = host.event(), if !stopping => Ok(Event::Host(event)),
             // Cancel-safe: an outcome that was not taken stays.
             outcome = journal.outcome(), if !stopping => Ok(Event::Journal(outcome)),
+            // Cancel-safe: it says so.
+            event = disk.event(), if !stopping => Ok(Event::Disk(event)),
             // Cancel-safe: a deadline keeps no state.
             () = at(self.give_up) => Ok(Event::GiveUp),
             // Last, since a broker may always have something to say. Cancel-safe: the trait asks for it.
@@ -149,6 +159,7 @@ impl<L: Link, H: Host> Waits<L, H> {
 /// # Errors
 /// The tick timer failed.
 pub async fn serve<L: Link, H: Host>(mut agent: Agent, mut waits: Waits<L, H>) -> io::Result<()> {
+    agent.begin(&mut waits.outside);
     loop {
         let event = waits.next(agent.deadline()).await?;
         if matches!(event, Event::Stop | Event::Host(HostEvent::Down)) {
@@ -161,6 +172,7 @@ pub async fn serve<L: Link, H: Host>(mut agent: Agent, mut waits: Waits<L, H>) -
             Event::Link(LinkEvent::Stopped) | Event::GiveUp => break,
             Event::Link(event) => agent.link(event, outside),
             Event::Journal(outcome) => agent.journal(outcome, outside),
+            Event::Disk(event) => agent.disk(event, outside),
             Event::Host(HostEvent::Down) => agent.stop("the machine goes down", outside),
             Event::Host(event) => agent.host(event, outside),
             Event::Deadline => agent.deadline_came(outside),
@@ -168,7 +180,7 @@ pub async fn serve<L: Link, H: Host>(mut agent: Agent, mut waits: Waits<L, H>) -
             Event::Stop => agent.stop("stopping", outside),
         }
     }
-    agent.save();
+    agent.save(&mut waits.outside.disk).await;
     Ok(())
 }
 

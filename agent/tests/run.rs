@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
 
 use std::{
-    fs,
-    io::{BufRead, BufReader, ErrorKind, Read},
+    fs::{self, OpenOptions},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, Command, Stdio},
@@ -12,7 +12,10 @@ use std::{
 };
 
 use picket_test_keys::TestKey;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    fs::{CWD, Mode, mkfifoat},
+    process::{Pid, Signal, kill_process},
+};
 
 const BOOT: &str = "6c45ee9d-3e4a-4a0b-b2c1-0f61de43d3d5";
 
@@ -114,6 +117,46 @@ fn a_hangup_says_what_a_restart_would_change_and_changes_nothing() {
     }
     // And it ticks on.
     (0..3).for_each(|_| place.expect("WATCHDOG=1"));
+    place.stop(&mut child);
+}
+
+/// The disk is a FIFO: whoever opens it waits for its other end.
+#[test]
+fn a_hangup_on_a_disk_that_hangs_holds_nothing_up_and_counts_when_it_answers() {
+    let place = Place::new();
+    let mut child = place.start_with_stderr();
+    let mut log = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let mut said = |words: &str| log.any(|line| line.unwrap().contains(words));
+    place.expect("READY=1");
+    let (path, fifo) = (place.path("picketd.toml"), place.path("fifo"));
+    let good = fs::read_to_string(&path).unwrap();
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+    let hang = || {
+        fs::remove_file(&path).unwrap();
+        fs::hard_link(&fifo, &path).unwrap();
+        kill_process(Pid::from_child(&child.0), Signal::HUP).unwrap();
+    };
+    let answer = |text: &str| fs::write(&fifo, text).unwrap();
+    let changed = |what: &str| format!("these settings changed and need a restart: {what}");
+    hang();
+    // More than 5 s of ticks.
+    (0..60).for_each(|_| place.expect("WATCHDOG=1"));
+    assert!(said("the disk has not answered for 5 s"));
+    answer(&format!("{good}window = \"30s\"\n"));
+    assert!(said(&changed("window")));
+
+    // What a reading brings that hung when the signal came may be older than what it is for.
+    hang();
+    // There is somebody at the other end as soon as this comes back.
+    let mut answer = OpenOptions::new().write(true).open(&fifo).unwrap();
+    fs::write(place.path("newer"), format!("{good}log = \"debug\"\n")).unwrap();
+    fs::rename(place.path("newer"), &path).unwrap();
+    kill_process(Pid::from_child(&child.0), Signal::HUP).unwrap();
+    // A signal is taken before a tick is.
+    (0..2).for_each(|_| place.expect("WATCHDOG=1"));
+    writeln!(answer, "{good}window = \"40s\"").unwrap();
+    drop(answer);
+    assert!(said(&changed("log")));
     place.stop(&mut child);
 }
 

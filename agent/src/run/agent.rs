@@ -4,7 +4,7 @@ use std::{mem, path::PathBuf};
 
 use picket_proto::{Ack, Channel, Status, frame};
 
-use super::{Outside, commands::is_of_commands, signers};
+use super::{DiskEvent, Outside, commands::is_of_commands, disk};
 use crate::{
     clock::{self, Slot, Wall},
     command::{self, Commands},
@@ -31,6 +31,8 @@ pub struct Parts {
     pub status: Status,
     /// The image of the last stop is in the state directory and in use.
     pub saved: bool,
+    /// Who may sign is known; if not, `allowed_signers` is read again at once.
+    pub signers_known: bool,
     /// Where the spool is saved at the stop.
     pub state_dir: PathBuf,
     /// The service manager.
@@ -156,12 +158,13 @@ impl Agent {
         }
     }
 
-    pub(super) fn reload<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
-        self.parts.config.reload();
-        let signers = signers::load(self.parts.config.allowed_signers.as_deref());
-        signers::tell(signers.as_ref(), &mut self.parts.status);
-        self.parts.commands.set_signers(signers);
-        self.announce(outside);
+    pub(super) fn disk<L: Link, H: Host>(&mut self, event: DiskEvent, outside: &mut Outside<L, H>) {
+        match event {
+            DiskEvent::Reread(now) => self.reread(*now, outside),
+            DiskEvent::RereadHangs => self.reread_hangs(),
+            DiskEvent::Deleted(deleted) => self.tell_deleted(deleted),
+            DiskEvent::DeletionHangs => self.tell_deleted(Err(disk::hangs())),
+        }
     }
 
     pub(super) fn stop<L: Link, H: Host>(&mut self, why: &str, outside: &mut Outside<L, H>) {
@@ -205,7 +208,7 @@ impl Agent {
         let actions = self.parts.telemetry.handle(input, clock::boottime_ms());
         // First, so that no number that goes out is ever given again.
         self.keep_progress();
-        self.drop_saved();
+        self.drop_saved(&mut outside.disk);
         for action in actions {
             let Action::Publish {
                 delivery,

@@ -1,32 +1,43 @@
 //! What outlives the agent: how far it came, in the run directory, and what nobody confirmed, in the state directory. It doesn't
 //! know when that is written.
-use super::{Agent, spool_file};
+use std::io;
+
+use super::{Agent, disk::Disk};
 use crate::{log::chain, runtime_state::Progress};
 
 impl Agent {
-    /// The last act: what is not confirmed goes to the state directory, once.
-    pub(super) fn save(&self) {
+    /// The last act: what is not confirmed goes to the state directory, once. It waits for the disk 5 s at most.
+    pub(super) async fn save(&self, disk: &mut Disk) {
+        let _ = self.write_progress(&self.progress());
         let image = self.parts.telemetry.save();
-        if let Err(error) = spool_file::save(&self.parts.state_dir, &image) {
+        if let Err(error) = disk.save_spool(&self.parts.state_dir, image).await {
             let directory = self.parts.state_dir.display();
+            let (ticks, events) = self.parts.telemetry.unconfirmed();
             tracing::warn!(
-                "can't save the spool in {directory}: {error}; what is not confirmed is lost"
+                "can't save the spool in {directory}: {error}; what nobody confirmed is lost: {ticks} ticks and {events} events"
             );
         }
-        let _ = self.write_progress(&self.progress());
     }
 
     /// The saved spool is deleted when nothing of it is pending any more: until then a crash must not lose it.
-    pub(super) fn drop_saved(&mut self) {
+    pub(super) fn drop_saved(&mut self, disk: &mut Disk) {
         if !self.parts.saved || self.parts.telemetry.restored_pending() {
             return;
         }
         self.parts.saved = false;
-        if let Err(error) = spool_file::delete(&self.parts.state_dir) {
-            let directory = self.parts.state_dir.display();
-            tracing::warn!(
+        if let Err(error) = disk.delete_spool(&self.parts.state_dir) {
+            self.tell_deleted(Err(error));
+        }
+    }
+
+    /// What became of the deletion.
+    pub(super) fn tell_deleted(&self, deleted: io::Result<()>) {
+        let directory = self.parts.state_dir.display();
+        match deleted {
+            Ok(()) => tracing::debug!("the spool in {directory} is confirmed and deleted"),
+            Err(error) => tracing::warn!(
                 "can't delete the spool in {directory}, all of which is confirmed: {error}; the next start offers it again"
-            );
+            ),
         }
     }
 

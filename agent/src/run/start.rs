@@ -4,7 +4,11 @@ use std::{io, path::Path};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::{
-    Agent, Outside, Parts, Waits, commands, reload::Source, serve, signers, spool_file,
+    Agent, Outside, Parts, Waits, commands,
+    reload::{Files, Source},
+    serve,
+    signers::{self, Signers},
+    spool_file,
     status::status,
 };
 use crate::{
@@ -12,6 +16,7 @@ use crate::{
     command::{CommandSettings, Commands},
     config::{Loaded, Periods, Settings},
     device_id, host,
+    inventory::Inventory,
     journal::{self, Problem, Record},
     link::{Access, AccessError, Identity, MqttLink},
     log,
@@ -20,6 +25,7 @@ use crate::{
     sampler::{ROOT_MOUNT, Sampler},
     sources::{nfs_null::Probe, nfs_server},
     telemetry::{self, Telemetry, TelemetrySettings},
+    trust,
     world::World,
 };
 
@@ -127,8 +133,15 @@ pub(super) fn parts(
         not_used(&settings.state_dir, error);
     }
     tracing::info!(device = %identity.device, boot = %identity.boot, tick = progress.resume.next_tick, "picketd {} starts", env!("CARGO_PKG_VERSION"));
-    let signers = signers::load(settings.allowed_signers.as_deref());
-    let mut status = status(world, &loaded, identity.boot, periods);
+    let (signers, signers_known) = match signers(settings, left.problem.as_ref()) {
+        Signers::Are(signers) => (signers, true),
+        Signers::NotKnown => (None, false),
+    };
+    let inventory = match &left.problem {
+        Some(Problem::Hangs { .. }) => Inventory::of_kernel(world),
+        _ => Inventory::read(world),
+    };
+    let mut status = status(inventory, &loaded, identity.boot, periods);
     signers::tell(signers.as_ref(), &mut status);
     let mut commands = Commands::new(
         CommandSettings {
@@ -147,6 +160,7 @@ pub(super) fn parts(
         commands::tell(last, &mut status);
     }
     Parts {
+        signers_known,
         saved: left.spool.is_some() && telemetry.image_error().is_none(),
         sampler: Sampler::new(world, &settings.sampler),
         telemetry,
@@ -157,9 +171,11 @@ pub(super) fn parts(
         notifier: Notifier::from_env(),
         connection: progress.connection,
         config: Source {
-            path: path.to_owned(),
-            world: world.clone(),
-            allowed_signers: settings.allowed_signers.clone(),
+            files: Files {
+                path: path.to_owned(),
+                world: world.clone(),
+                allowed_signers: settings.allowed_signers.clone(),
+            },
             effective: loaded.effective,
         },
     }
@@ -187,6 +203,15 @@ fn telemetry_settings(
         spool_bytes: part.spool_bytes,
         temperature_limits: part.temperature_limits.clone(),
         hysteresis: part.hysteresis,
+    }
+}
+
+/// Who may sign; `journal` is what is wrong with the journal. Of a disk that hangs nothing more is asked before the loop runs.
+fn signers(settings: &Settings, journal: Option<&Problem>) -> Signers {
+    let path = settings.allowed_signers.as_deref();
+    match journal {
+        Some(Problem::Hangs { .. }) if path.is_some() => Signers::NotKnown,
+        _ => signers::judge(path, path.map(trust::load)),
     }
 }
 

@@ -5,11 +5,15 @@ use crate::{
     config::{Effective, Loaded, Periods},
     inventory::Inventory,
     runtime_state::checksum,
-    world::World,
 };
 
 /// The status of an agent that has done nothing yet. What it can do is not in it.
-pub(super) fn status(world: &World, loaded: &Loaded, boot: BootId, periods: Periods) -> Status {
+pub(super) fn status(
+    inventory: Inventory,
+    loaded: &Loaded,
+    boot: BootId,
+    periods: Periods,
+) -> Status {
     let sensors = loaded
         .settings
         .sampler
@@ -32,7 +36,7 @@ pub(super) fn status(world: &World, loaded: &Loaded, boot: BootId, periods: Peri
         ),
         ..Status::default()
     };
-    Inventory::read(world).fill(&mut status);
+    inventory.fill(&mut status);
     status
 }
 

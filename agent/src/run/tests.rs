@@ -21,7 +21,7 @@ use crate::{
 #[tokio::test]
 async fn what_the_link_does_not_take_is_offered_again_and_never_in_the_same_turn() {
     let place = tempfile::tempdir().unwrap();
-    let (mut agent, mut outside) = agent(place.path(), "");
+    let (mut agent, mut outside) = agent(place.path(), "", None);
     outside.link.full = true;
     tick(&mut agent, &mut outside);
     agent.link(LinkEvent::Connected { connection: 1 }, &mut outside);
@@ -59,7 +59,9 @@ async fn what_the_link_does_not_take_is_offered_again_and_never_in_the_same_turn
 async fn a_reload_reads_again_who_may_sign_and_says_so() {
     let place = tempfile::tempdir().unwrap();
     let signers = place.path().join("allowed_signers");
-    let (mut agent, mut outside) = agent(place.path(), &format!("allowed_signers = {signers:?}\n"));
+    let settings = format!("allowed_signers = {signers:?}\n");
+    let (mut agent, mut outside) = agent(place.path(), &settings, None);
+    agent.begin(&mut outside);
     agent.link(LinkEvent::Connected { connection: 1 }, &mut outside);
     let signer = TestKey::new(1).line("alice@example.org");
     for (text, can) in [
@@ -73,11 +75,29 @@ async fn a_reload_reads_again_who_may_sign_and_says_so() {
             None => drop(fs::remove_file(&signers)),
         }
         agent.reload(&mut outside);
+        let read = outside.disk.event().await;
+        agent.disk(read, &mut outside);
         let status = outside.link.taken.last().unwrap();
         assert!(status.retained && status.channel == Channel::Status);
         let status: Status = frame::decode(&status.payload).unwrap();
         assert_eq!(status.features.unwrap(), can, "{text:?}");
     }
+}
+
+#[tokio::test]
+async fn who_may_sign_is_read_when_a_disk_answers_that_hung_at_the_start() {
+    let place = tempfile::tempdir().unwrap();
+    let signers = place.path().join("allowed_signers");
+    let line = TestKey::new(1).line("alice@example.org");
+    fs::write(&signers, line).unwrap();
+    let settings = format!("allowed_signers = {signers:?}\n");
+    let (mut agent, mut outside) = agent(place.path(), &settings, Some(hangs(place.path())));
+    agent.begin(&mut outside);
+    assert_eq!(outside.link.taken, []);
+    let read = outside.disk.event().await;
+    agent.disk(read, &mut outside);
+    let status: Status = frame::decode(&outside.link.taken[0].payload).unwrap();
+    assert_eq!(status.features.unwrap(), ["telemetry", "commands"]);
 }
 
 /// Its journal may be of another device, and its LED may blink.
@@ -123,13 +143,9 @@ fn nothing_more_is_asked_of_a_disk_that_hangs_at_the_start() {
     fs::write(state.path().join("spool"), "an image").unwrap();
     let text = format!("state_dir = {:?}\n", state.path());
     let settings = config::parse("picketd.toml", &text, "").unwrap().settings;
-    let directory = state.path().display().to_string();
-    let hangs = Problem::Hangs {
-        directory: directory.clone(),
-        seconds: 5,
-    };
+    let hangs = hangs(state.path());
     let unusable = Problem::Unusable {
-        path: directory,
+        path: state.path().display().to_string(),
         error: "no space".to_owned(),
     };
     for (journal, read) in [(None, true), (Some(&unusable), true), (Some(&hangs), false)] {
@@ -146,8 +162,19 @@ const IDENTITY: Identity = Identity {
     boot: BootId([7; 16]),
 };
 
-/// An agent on an empty tree in `place`, with `settings` in its configuration.
-fn agent(place: &Path, settings: &str) -> (Agent, Outside<FakeLink, NoHost>) {
+fn hangs(directory: &Path) -> Problem {
+    Problem::Hangs {
+        directory: directory.display().to_string(),
+        seconds: 5,
+    }
+}
+
+/// An agent on an empty tree in `place`, with `settings` in its configuration and that problem with its journal.
+fn agent(
+    place: &Path,
+    settings: &str,
+    problem: Option<Problem>,
+) -> (Agent, Outside<FakeLink, NoHost>) {
     let (root, state) = (place.join("root"), place.join("state"));
     fs::create_dir_all(root.join("proc")).unwrap();
     fs::create_dir_all(&state).unwrap();
@@ -162,7 +189,7 @@ fn agent(place: &Path, settings: &str) -> (Agent, Outside<FakeLink, NoHost>) {
         (IDENTITY, periods),
         Left {
             record: None,
-            problem: None,
+            problem,
             spool: None,
             state: RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap(),
         },

@@ -202,6 +202,11 @@ impl EventQueue {
             .count() as u64
     }
 
+    /// Events of all boots that are kept.
+    pub(super) fn len(&self) -> usize {
+        self.queued.len()
+    }
+
     /// Bytes that the queue takes.
     pub(super) fn memory(&self) -> usize {
         let texts = self.queued.iter().map(|queued| match &queued.event.what {

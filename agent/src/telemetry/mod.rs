@@ -173,6 +173,17 @@ impl Telemetry {
         self.image().write()
     }
 
+    /// How many ticks and events nobody has confirmed yet, of every boot.
+    #[must_use]
+    pub fn unconfirmed(&self) -> (u64, usize) {
+        let entries = self.spool.entries().iter();
+        let kept: u64 = entries
+            .map(|entry| u64::from(entry.batch.header.count))
+            .sum();
+        let open = self.batcher.open().map_or(0, |batch| batch.header.count);
+        (kept + u64::from(open), self.events.len())
+    }
+
     /// What to write into the run directory after each tick.
     #[must_use]
     pub fn progress(&self) -> Resume {

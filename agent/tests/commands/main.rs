@@ -2,6 +2,7 @@
 //! files. The broker is this test.
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
 
+mod dead_disk;
 mod rig;
 #[path = "../../../tests/src/scripted_broker.rs"]
 #[expect(
