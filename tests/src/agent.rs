@@ -29,7 +29,7 @@ pub struct Agent {
 impl Agent {
     /// Starts `picketd` of this build on `tree`.
     pub fn start(tree: &Tree, setup: &Setup<'_>) -> Self {
-        Self::start_with(vec![binaries::picketd()], tree, setup)
+        Self::start_with(binaries::agent(), tree, setup)
     }
 
     /// Starts another `picketd`: a command and its leading arguments.

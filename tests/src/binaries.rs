@@ -6,6 +6,15 @@ pub fn picketd() -> PathBuf {
     beside("picketd")
 }
 
+/// What starts the agent of a test: `picketd` of this build, or, for a round under QEMU, the command in PICKET_AGENT, whose words
+/// are parted by spaces.
+pub fn agent() -> Vec<PathBuf> {
+    match std::env::var("PICKET_AGENT") {
+        Ok(command) => command.split(' ').map(PathBuf::from).collect(),
+        Err(_) => vec![picketd()],
+    }
+}
+
 /// `picket` of this build.
 pub fn picket() -> PathBuf {
     beside("picket")

@@ -35,7 +35,7 @@ impl Default for Make {
     /// `picketd` of this build, observing. Fast enough for a test, slow enough for twenty of them on two processors.
     fn default() -> Self {
         Self {
-            command: vec![binaries::picketd()],
+            command: binaries::agent(),
             signers: None,
             broker: None,
             sample_every: "2s",

@@ -49,7 +49,7 @@ enum Orders {
 impl Init {
     /// Switches on a machine with `picketd` of this build.
     pub fn start(tree: Tree, setup: &Setup<'_>) -> Self {
-        Self::start_with(vec![binaries::picketd()], tree, setup)
+        Self::start_with(binaries::agent(), tree, setup)
     }
 
     /// The same with another `picketd`: a command and its leading arguments.

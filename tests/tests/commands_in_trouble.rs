@@ -140,12 +140,15 @@ const DISKS: [(&str, &str); 3] = [
 
 /// One order to a machine with such a disk.
 fn with_disk(script: &str, order: &[&str]) -> Outcome {
-    // picketd run --config FILE: the state directory lies beside that file.
-    let script =
-        format!("state=$(dirname \"$4\")/state && mkdir -p $state && {script}; exec \"$@\"");
+    let agent = binaries::agent();
+    // What follows the agent's command is run --config FILE: the state directory lies beside that file.
+    let file = agent.len() + 3;
+    let script = format!(
+        "state=$(dirname \"${{{file}}}\")/state && mkdir -p $state && {script}; exec \"$@\""
+    );
     let command = ["unshare", "-rm", "sh", "-c", &script, "sh"].map(PathBuf::from);
     let make = Make {
-        command: [&command[..], &[binaries::picketd()]].concat(),
+        command: [&command[..], &agent].concat(),
         ..Make::obeying(TestKey::new(1).line("anna"))
     };
     let shelf = Shelf::start(1, &make);

@@ -123,7 +123,8 @@ fn a_flood_of_hostile_commands_is_answered_in_measure() {
     }
     bed.obeys();
     let refused = raw.reports(device).len() as u64;
-    let most = 32 + begin.elapsed().as_secs() + 4;
+    // Signers and strangers have 32 answers each, then one in a second; what is replayed too fast to be looked at is a stranger's.
+    let most = 2 * (32 + begin.elapsed().as_secs()) + 4;
     assert!(
         (8..=most).contains(&refused),
         "{refused} reports, at most {most} are in measure"
