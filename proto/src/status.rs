@@ -6,7 +6,7 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootId, DecodeError, DiskTrouble, MetricId, NfsVerdict, OperationId, State,
+    BootId, DecodeError, DiskTrouble, Lifeboat, MetricId, NfsVerdict, OperationId, State,
     fields::{self, UnknownField, fields},
     frame::Body,
     frame::Kind,
@@ -48,6 +48,8 @@ pub struct Status {
     pub last_state: Option<State>,
     /// What more there is to say of it.
     pub last_detail: Option<String>,
+    /// Whether it lives on when the server of its root file system doesn't answer.
+    pub lifeboat: Option<Lifeboat>,
     /// How the NFS server of the root file system stands; absent where nothing can say so.
     pub nfs_verdict: Option<NfsVerdict>,
     /// What the disk refuses; absent when nothing is known to be wrong.
@@ -82,6 +84,7 @@ fields! { Status, "status",
     14 => last_operation by wire::whole,
     15 => last_state by wire::whole,
     16 => last_detail by wire::whole,
+    17 => lifeboat by wire::whole,
     18 => nfs_verdict by wire::whole,
     19 => disk_trouble by wire::whole,
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use picket_proto::{
-    Channel, DeviceId, DiskFault, Gap, NfsState, Privilege, Reason, State, Topic, column, command,
-    frame,
+    Channel, DeviceId, DiskFault, Gap, LifeboatState, NfsState, Privilege, Reason, State, Topic,
+    column, command, frame,
     metric::{self, REGISTRY},
     report, status,
 };
@@ -138,6 +138,18 @@ fn the_table_of_states_is_right() {
     for code in 0..=u8::MAX {
         assert_eq!(State::from_code(code).code(), code);
     }
+}
+
+#[test]
+fn the_table_of_lifeboats_is_right() {
+    let rows: Vec<_> = LifeboatState::ALL
+        .iter()
+        .map(|(state, code, name)| {
+            assert_eq!(*state, LifeboatState::from_code(*code));
+            (code.to_string(), (*name).to_owned())
+        })
+        .collect();
+    assert_eq!(pairs("| lifeboat | name | meaning |"), rows);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Any message that can be built comes back from its frame, whole and also with its columns left encoded.
 use picket_proto::{
     Ack, Action, Batch, BatchHeader, BootAck, BootId, Column, Command, DeviceId, DiskFault,
-    DiskTrouble, Event, EventKind, EventReport, Gap, Message, MetricId, NfsState, NfsVerdict,
-    Nonce, OperationId, Packed, Ping, Pong, Presence, Quality, Reading, Reason, Report, Sensor,
-    SignedCommand, State, Status, Target, TickRange, TickRanges, UnknownField, WallClock,
+    DiskTrouble, Event, EventKind, EventReport, Gap, Lifeboat, LifeboatState, Message, MetricId,
+    NfsState, NfsVerdict, Nonce, OperationId, Packed, Ping, Pong, Presence, Quality, Reading,
+    Reason, Report, Sensor, SignedCommand, State, Status, Target, TickRange, TickRanges,
+    UnknownField, WallClock,
     command::{ACTIONS, MAX_SIGNATURE},
     frame,
 };
@@ -215,7 +216,15 @@ fn status() -> impl Strategy<Value = Status> {
         option::of(state()),
         option::of(".*"),
     );
-    let disks = (option::of(verdict()), option::of(trouble()));
+    let lifeboat = (any::<u8>(), ".*").prop_map(|(code, reason)| Lifeboat {
+        state: LifeboatState::from_code(code),
+        reason,
+    });
+    let disks = (
+        option::of(verdict()),
+        option::of(trouble()),
+        option::of(lifeboat),
+    );
     (texts, numbers, option::of(boot()), lists, last, disks).prop_map(
         |(texts, numbers, boot, lists, last, disks)| {
             let (features, sensors, unknown) = lists;
@@ -239,6 +248,7 @@ fn status() -> impl Strategy<Value = Status> {
                 last_detail: last.2,
                 nfs_verdict: disks.0,
                 disk_trouble: disks.1,
+                lifeboat: disks.2,
                 unknown,
             }
         },

@@ -30,6 +30,10 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
             Message::Status(commands::status_operation()),
         ),
         ("status_nfs", Message::Status(status_nfs())),
+        (
+            "status_lifeboat",
+            Message::Status(commands::status_lifeboat()),
+        ),
         ("presence", Message::Presence(presence())),
         ("ack", Message::Ack(ack())),
     ];

@@ -30,6 +30,9 @@ fn cut(status: &mut Status) {
     for text in texts.into_iter().flatten() {
         cut_text(text);
     }
+    if let Some(lifeboat) = &mut status.lifeboat {
+        cut_text(&mut lifeboat.reason);
+    }
     if let Some(features) = &mut status.features {
         features.iter_mut().for_each(cut_text);
     }

@@ -1,7 +1,7 @@
 //! The samples of commands and of what answers them.
 use picket_proto::{
-    Action, Command, DeviceId, Message, Nonce, OperationId, Ping, Pong, Reason, Report,
-    SignedCommand, State, Status, Target, UnknownField,
+    Action, Command, DeviceId, Lifeboat, LifeboatState, Message, Nonce, OperationId, Ping, Pong,
+    Reason, Report, SignedCommand, State, Status, Target, UnknownField,
 };
 
 use super::BOOT;
@@ -89,6 +89,18 @@ pub(super) fn status_operation() -> Status {
         last_operation: Some(OPERATION),
         last_state: Some(State::Failed),
         last_detail: Some("systemd did not go down within 90 s".to_owned()),
+        ..Status::default()
+    }
+}
+
+/// What a status says of the lifeboat.
+pub(super) fn status_lifeboat() -> Status {
+    Status {
+        boot: Some(BOOT),
+        lifeboat: Some(Lifeboat {
+            state: LifeboatState::Unavailable,
+            reason: "unshare: EPERM".to_owned(),
+        }),
         ..Status::default()
     }
 }
