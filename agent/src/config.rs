@@ -14,7 +14,7 @@ mod text;
 
 use std::{fmt, path::Path};
 
-use crate::world::World;
+use crate::world::{OnDisk, World};
 
 pub use broker::Broker;
 pub use entry::{Origin, Problem, Raw};
@@ -68,7 +68,7 @@ impl fmt::Display for Invalid {
 /// # Errors
 /// Everything that is wrong in the file.
 pub fn load(path: &Path, world: &World) -> Result<Loaded, Invalid> {
-    let text = read(path).map_err(|problem| Invalid(vec![problem]))?;
+    let text = read(&world.on_disk(path)).map_err(|problem| Invalid(vec![problem]))?;
     let mut command_line = Vec::new();
     match world.open("proc/cmdline") {
         Ok(file) => {
@@ -78,14 +78,15 @@ pub fn load(path: &Path, world: &World) -> Result<Loaded, Invalid> {
         }
         Err(_) => command_line.clear(),
     }
-    parse(
+    parse_on(
+        world,
         &path.display().to_string(),
         &text,
         &String::from_utf8_lossy(&command_line),
     )
 }
 
-/// The same from text: `name` is what the file is called in messages.
+/// The same from text, on this machine: `name` is what the file is called in messages.
 ///
 /// A value of the kernel command line that is wrong by itself gives way to the file's; if all are good by themselves and
 /// contradict each other, the file alone decides.
@@ -93,11 +94,15 @@ pub fn load(path: &Path, world: &World) -> Result<Loaded, Invalid> {
 /// # Errors
 /// Everything that is wrong in the file.
 pub fn parse(name: &str, text: &str, command_line: &str) -> Result<Loaded, Invalid> {
+    parse_on(&World::new("/"), name, text, command_line)
+}
+
+fn parse_on(world: &World, name: &str, text: &str, command_line: &str) -> Result<Loaded, Invalid> {
     let written = file::parse(name, text);
     let above = kernel_command_line::parse(command_line);
     let build = |above: &[entry::Entry]| {
         let entries = [&written.entries[..], above].concat();
-        let mut reader = entry::Reader::new(entries);
+        let mut reader = entry::Reader::new(entries, world);
         let settings = settings::build(&mut reader, &written.sensors);
         (settings, reader.finish())
     };
@@ -139,7 +144,7 @@ pub fn parse(name: &str, text: &str, command_line: &str) -> Result<Loaded, Inval
     Err(Invalid(errors.into_iter().chain(warnings).collect()))
 }
 
-fn read(path: &Path) -> Result<String, Problem> {
+fn read(path: &OnDisk) -> Result<String, Problem> {
     let problem = |what: String| Problem {
         origin: Origin::File {
             name: path.display().to_string(),

@@ -7,18 +7,20 @@ mod format;
 mod record;
 mod writer;
 
-use std::path::Path;
-
 use picket_proto::DeviceId;
+
+use crate::world::OnDisk;
 
 pub use record::{MOST_OPERATIONS, Record, Recorded};
 pub use writer::{Busy, Journal, Opened};
 
 /// Opens the journal of that device in that directory, or makes one; waits for the disk 5 s at most.
 #[must_use]
-pub fn open(directory: &Path, device: DeviceId) -> Opened {
+pub fn open(directory: impl Into<OnDisk>, device: DeviceId) -> Opened {
+    let directory = directory.into();
+    let shown = directory.display().to_string();
     let disk = file::JournalFile::new(directory, device);
-    writer::open(disk, &directory.display().to_string(), writer::DEADLINE)
+    writer::open(disk, &shown, writer::DEADLINE)
 }
 
 /// What became of a write, or of an opening that took too long.

@@ -15,6 +15,7 @@ pub mod host;
 pub mod inventory;
 pub mod journal;
 pub mod kernel_file;
+pub mod lifeboat;
 pub mod link;
 pub mod log;
 pub mod notify;

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use crate::config::Periods;
+use crate::{config::Periods, world::World};
 
 /// The way to the service manager, if there is one.
 #[derive(Debug, Default)]
@@ -49,9 +49,14 @@ impl Notifier {
     /// From `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` of the environment. Without a manager every word is
     /// dropped.
     #[must_use]
-    pub fn from_env() -> Self {
+    pub fn from_env(world: &World) -> Self {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET") else {
             return Self::default();
+        };
+        // Managers have theirs below /run. Elsewhere it is on the disk, aboard too, and each word may wait for the disk.
+        let name = match name.as_bytes() {
+            [b'/', ..] => world.on_disk(&name).as_os_str().to_owned(),
+            _ => name,
         };
         let pid = std::env::var("WATCHDOG_PID").ok();
         let mine = pid.is_none_or(|pid| pid == std::process::id().to_string());

@@ -62,9 +62,6 @@ pub enum SensorKind {
     Shtcx,
 }
 
-/// The root file system, as mountstats names its place.
-pub const ROOT_MOUNT: &str = "/";
-
 /// Every source of one machine.
 #[derive(Debug)]
 pub struct Sampler {
@@ -98,7 +95,7 @@ impl Sampler {
             cpu_busy: CpuBusySource::new(world),
             memory: MemorySource::new(world),
             uptime: UptimeSource::new(world),
-            nfs_mount: NfsMountSource::new(world, ROOT_MOUNT),
+            nfs_mount: NfsMountSource::new(world, world.root_mount()),
             xprt_info: XprtInfoSource::new(world),
             ambient: AmbientSource::new(world, &settings.sensors),
             null_rtt: probing.then_some(Err(Gap::Absent)),

@@ -3,7 +3,7 @@
 //! Each function takes and returns plain values; nothing here knows what they are used for.
 #![expect(
     unsafe_code,
-    reason = "ioctl, adjtimex and real-time signals have no safe wrapper in std or rustix"
+    reason = "ioctl, adjtimex, unshare and real-time signals have no safe wrapper in std or rustix"
 )]
 use std::{io, mem, os::fd::AsRawFd, os::fd::BorrowedFd};
 
@@ -63,6 +63,19 @@ pub fn firmware_property(vcio: BorrowedFd<'_>, tag: u32) -> io::Result<u32> {
 fn property_value(message: &PropertyMessage) -> Option<u32> {
     let [_, code, _, _, answer, value, _] = *message;
     (code == PROPERTY_ANSWERED && answer & PROPERTY_ANSWERED != 0).then_some(value)
+}
+
+/// Gives this process a mount namespace of its own: what it mounts from now on, nobody else sees, once what it inherited is no longer
+/// shared. It must not have threads yet, since only the one that calls this is moved.
+///
+/// # Errors
+/// The system call's error; EPERM without CAP_SYS_ADMIN.
+pub fn unshare_mounts() -> io::Result<()> {
+    // SAFETY: CLONE_NEWNS touches no memory and no descriptor of this process.
+    match unsafe { libc::unshare(libc::CLONE_NEWNS) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Sends a signal to process 1, by its number: rustix takes real-time signals only as this C library counts them, and process 1 may

@@ -1,7 +1,9 @@
 //! The machine, as a directory: every kernel file is found beneath one replaceable root.
 //!
 //! With the root `/` it is the machine that runs the agent. Any other root is a tree that stands for a machine, and then
-//! nothing outside of it is opened, absolute symlinks included. This file knows paths; what the files mean, it doesn't.
+//! nothing outside of it is opened, absolute symlinks included. Aboard the lifeboat the machine has two parts: what the kernel
+//! and memory hold is at `/`, what the disk holds at `/host`. This file knows paths; what the files mean, it doesn't.
+mod on_disk;
 mod resolve;
 
 use std::{
@@ -15,16 +17,32 @@ use std::{
 use picket_proto::Gap;
 use rustix::{fs::OFlags, io::Errno};
 
+pub use on_disk::OnDisk;
+
 /// A directory of the kernel with more entries than this is not read further.
 const MAX_ENTRIES: usize = 1024;
 /// Room for most files, so that one read gets them.
 const FIRST_PIECE: usize = 4096;
+
+/// Where the machine's disk is mounted aboard the lifeboat.
+pub const HOST: &str = "/host";
+/// What the kernel and memory hold, and the lifeboat has of its own.
+pub(crate) const IN_MEMORY: [&str; 4] = ["proc", "sys", "dev", "run"];
 
 /// The root beneath which the machine's files lie. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct World {
     root: Arc<Path>,
     machine: bool,
+    /// Aboard the lifeboat: where the disk is.
+    disk: Option<Arc<Disk>>,
+}
+
+#[derive(Debug)]
+struct Disk {
+    root: PathBuf,
+    /// Where the process was started, for paths that don't begin at the root.
+    started_in: PathBuf,
 }
 
 /// A root that can't stand for a machine.
@@ -58,6 +76,20 @@ impl World {
         Self {
             root: root.into(),
             machine,
+            disk: None,
+        }
+    }
+
+    /// The machine as it is aboard the lifeboat, of a process that was started in that directory of the disk.
+    #[must_use]
+    pub fn aboard(started_in: impl Into<PathBuf>) -> Self {
+        Self::with_disk(PathBuf::from(HOST), started_in.into())
+    }
+
+    fn with_disk(root: PathBuf, started_in: PathBuf) -> Self {
+        Self {
+            disk: Some(Arc::new(Disk { root, started_in })),
+            ..Self::new("/")
         }
     }
 
@@ -67,10 +99,50 @@ impl World {
         self.machine
     }
 
+    /// True if this is the machine as it is aboard the lifeboat.
+    #[must_use]
+    pub fn is_aboard(&self) -> bool {
+        self.disk.is_some()
+    }
+
     /// The root that was given.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A file of the machine's disk that the agent's user named: configuration, keys, state directory. Only of such a path may an
+    /// operation wait for the disk, and so may this: aboard the lifeboat it reads symlinks, which then lead to where they would
+    /// have without it. A tree has no such files: there they are the machine's that runs the agent.
+    #[must_use]
+    pub fn on_disk(&self, path: impl AsRef<Path>) -> OnDisk {
+        let path = path.as_ref();
+        let at = match &self.disk {
+            Some(disk) => disk
+                .find(&disk.started_in.join(path))
+                .unwrap_or_else(|_| beneath(&disk.root, path)),
+            None => path.to_owned(),
+        };
+        OnDisk::new(at, path)
+    }
+
+    /// Where the machine's root file system is mounted, as the kernel writes it in mountstats and mountinfo.
+    #[must_use]
+    pub fn root_mount(&self) -> &'static str {
+        match self.disk {
+            Some(_) => HOST,
+            None => "/",
+        }
+    }
+
+    /// Where a directory of the machine is mounted, as the kernel writes it. `path` has no leading slash.
+    #[must_use]
+    pub fn mount_point(&self, path: &str) -> String {
+        let root = match self.disk {
+            Some(_) if !in_memory(Path::new(path)) => HOST,
+            _ => "",
+        };
+        format!("{root}/{path}")
     }
 
     /// Where the agent of this machine keeps what must last until the next boot: `ROOT/run/picket`, or on the machine
@@ -175,11 +247,35 @@ impl World {
     /// # Errors
     /// `ELOOP` for too many symlinks, and whatever reading one of them gives.
     pub fn resolve(&self, path: &str) -> io::Result<PathBuf> {
-        match self.machine {
-            true => Ok(self.root.join(path.trim_start_matches('/'))),
-            false => resolve::resolve(&self.root, Path::new(path)),
+        match (&self.disk, self.machine) {
+            (Some(disk), _) => disk.find(Path::new(path)),
+            (None, true) => Ok(self.root.join(path.trim_start_matches('/'))),
+            (None, false) => resolve::resolve(&self.root, Path::new(path)),
         }
     }
+}
+
+impl Disk {
+    /// Where a path of the machine is. What leads from the disk to memory, as /var/run does, is taken from memory.
+    fn find(&self, path: &Path) -> io::Result<PathBuf> {
+        if in_memory(path) {
+            return Ok(beneath(Path::new("/"), path));
+        }
+        let found = resolve::resolve(&self.root, path)?;
+        Ok(match found.strip_prefix(&self.root) {
+            Ok(path) if in_memory(path) => beneath(Path::new("/"), path),
+            _ => found,
+        })
+    }
+}
+
+fn in_memory(path: &Path) -> bool {
+    let first = path.components().find(|part| *part != Component::RootDir);
+    matches!(first, Some(Component::Normal(name)) if IN_MEMORY.iter().any(|own| name == *own))
+}
+
+fn beneath(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// The gap that an error of the file system stands for.
@@ -267,6 +363,76 @@ mod tests {
         let missing = World::new(tree.path().join("missing"));
         assert!(matches!(missing.check(), Err(NotAMachine::NoRoot { .. })));
         World::new("/").check().unwrap();
+    }
+
+    #[test]
+    fn aboard_the_kernels_files_are_at_the_root_and_the_disks_at_host() {
+        let disk = tempfile::tempdir().unwrap();
+        let at = |path: &str| disk.path().join(path);
+        for directory in ["data/picket", "var", "etc/ssl", "boot/firmware"] {
+            fs::create_dir_all(at(directory)).unwrap();
+        }
+        symlink("/data", at("var/lib")).unwrap();
+        symlink("/run", at("var/run")).unwrap();
+        symlink("/data/ca.pem", at("etc/ssl/ca.pem")).unwrap();
+        let world = World::with_disk(disk.path().to_owned(), "/var/lib".into());
+        assert!(world.is_machine());
+        for (path, found) in [
+            ("proc/self/mounts", "/proc/self/mounts".into()),
+            ("/sys/class", "/sys/class".into()),
+            ("dev/vcio", "/dev/vcio".into()),
+            ("run/picket", "/run/picket".into()),
+            ("var/run/picket", "/run/picket".into()),
+            ("processes", at("processes")),
+            ("etc/os-release", at("etc/os-release")),
+            ("boot/firmware", at("boot/firmware")),
+            ("", at("")),
+        ] {
+            assert_eq!(world.resolve(path).unwrap(), found, "{path}");
+        }
+        for (named, found) in [
+            ("/etc/picket/picketd.toml", at("etc/picket/picketd.toml")),
+            ("/etc/ssl/ca.pem", at("data/ca.pem")),
+            ("/var/lib/picket", at("data/picket")),
+            ("picket", at("data/picket")),
+            ("../x", at("x")),
+            ("/run/state", "/run/state".into()),
+            ("/var/run/state", "/run/state".into()),
+        ] {
+            let file = world.on_disk(named);
+            assert_eq!(file.to_path_buf(), found, "{named}");
+            assert_eq!(file.display().to_string(), named);
+            let below = file.join("x");
+            assert_eq!(below.to_path_buf(), found.join("x"));
+            assert_eq!(below.display().to_string(), format!("{named}/x"));
+        }
+    }
+
+    #[test]
+    fn mounts_are_called_as_the_kernel_calls_them() {
+        let aboard = World::aboard("/");
+        assert_eq!(
+            (aboard.root_mount(), World::new("/").root_mount()),
+            ("/host", "/")
+        );
+        for (path, without, within) in [
+            ("boot/firmware", "/boot/firmware", "/host/boot/firmware"),
+            ("run/picket", "/run/picket", "/run/picket"),
+        ] {
+            assert_eq!(World::new("/").mount_point(path), without);
+            assert_eq!(aboard.mount_point(path), within);
+        }
+    }
+
+    #[test]
+    fn without_a_lifeboat_a_file_of_the_disk_is_where_it_is_called() {
+        let tree = tempfile::tempdir().unwrap();
+        for world in [World::new("/"), World::new(tree.path())] {
+            for path in ["/etc/picket/picketd.toml", "picketd.toml"] {
+                assert_eq!(world.on_disk(path), OnDisk::from(path));
+            }
+            assert_eq!(world.root_mount(), "/");
+        }
     }
 
     fn text(world: &World, path: &str) -> Result<String, Gap> {

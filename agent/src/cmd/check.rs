@@ -40,8 +40,9 @@ pub struct Args {
 /// # Errors
 /// [`Failure::Usage`] with everything that is wrong.
 pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
-    let judged = match config::load(&args.config, &World::new(&args.root)) {
-        Ok(loaded) => Judged::of(loaded),
+    let world = World::new(&args.root);
+    let judged = match config::load(&args.config, &world) {
+        Ok(loaded) => Judged::of(loaded, &world),
         Err(invalid) => Judged {
             problems: texts(&invalid.0),
             ..Judged::default()
@@ -68,13 +69,13 @@ struct Judged {
 
 impl Judged {
     /// Valid settings may still name files that don't hold what they should.
-    fn of(loaded: Loaded) -> Self {
+    fn of(loaded: Loaded, world: &World) -> Self {
         let mut judged = Self {
             problems: texts(&loaded.warnings),
             effective: loaded.effective,
             signers: AllowedSigners::default(),
         };
-        if let Err(error) = Access::load(&loaded.settings.link) {
+        if let Err(error) = Access::load(&loaded.settings.link, world) {
             judged.problems.push(chain(&error));
         }
         if let Some(path) = &loaded.settings.allowed_signers {

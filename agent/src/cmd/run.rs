@@ -1,12 +1,12 @@
 //! `picketd run`: the daemon.
 //!
 //! Exit codes: 0 after an orderly stop, 1 it can't run (another one runs, no run directory, an unreadable key, a wrong
-//! `picket.id=` on the kernel command line), 2 the
+//! `picket.id=` on the kernel command line, no lifeboat though it is required), 2 the
 //! configuration isn't valid or the root is no machine.
 use std::path::PathBuf;
 
 use super::failure::Failure;
-use crate::{config, log::chain, run, world::World};
+use crate::{config, lifeboat, log::chain, run};
 
 /// What `picketd run` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,8 +25,11 @@ pub struct Args {
 /// # Errors
 /// [`Failure::Usage`] for what a configuration can mend, [`Failure::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let world = World::new(&args.root);
+    let world = lifeboat::world(&args.root).map_err(Failure::usage)?;
     world.check().map_err(Failure::usage)?;
     let loaded = config::load(&args.config, &world).map_err(Failure::usage)?;
-    run::run(&world, &args.config, loaded).map_err(|error| Failure::Failed(chain(&error)))
+    let lifeboat = lifeboat::enter(&world, loaded.settings.lifeboat)
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    run::run(&world, &args.config, loaded, &lifeboat)
+        .map_err(|error| Failure::Failed(chain(&error)))
 }

@@ -10,7 +10,7 @@ use tokio::{runtime::Builder, time::timeout};
 use super::{failure::Failure, readings};
 use crate::{
     config, device_id,
-    sampler::{ROOT_MOUNT, Sample, Sampler, SamplerSettings},
+    sampler::{Sample, Sampler, SamplerSettings},
     sources::{
         nfs_null::Probe,
         nfs_server::{self, Server},
@@ -74,7 +74,7 @@ fn sample(
         thread::sleep(Duration::from_secs(seconds.into()));
         boottime_ms = u64::from(seconds) * 1000;
     }
-    if let Some(server) = nfs_server::server(world, settings.nfs_probe, ROOT_MOUNT) {
+    if let Some(server) = nfs_server::server(world, settings.nfs_probe, world.root_mount()) {
         sampler.set_null_rtt(null_rtt(server)?);
     }
     Ok(sampler.sample(boottime_ms))

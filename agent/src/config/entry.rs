@@ -1,11 +1,14 @@
 //! What was written for a key, where, and how a part takes its value: the kernel command line beats the file, the file
 //! beats the default. It doesn't know what any key means.
-use std::fmt;
+use std::{fmt, fs::File, os::unix::fs::OpenOptionsExt, path::PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::{
     Effective,
     key::{self, Key, Kind},
 };
+use crate::world::{OnDisk, World};
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +116,7 @@ pub(super) struct Entry {
 /// Hands out values by key and keeps what is wrong with them.
 pub(super) struct Reader {
     entries: Vec<Entry>,
+    world: World,
     read: Read,
 }
 
@@ -128,9 +132,10 @@ pub(super) struct Read {
 
 impl Reader {
     /// `entries` in ascending precedence.
-    pub(super) fn new(entries: Vec<Entry>) -> Self {
+    pub(super) fn new(entries: Vec<Entry>, world: &World) -> Self {
         Self {
             entries,
+            world: world.clone(),
             read: Read::default(),
         }
     }
@@ -194,6 +199,15 @@ impl Reader {
         found
     }
 
+    /// The path in the value of a key: a regular file that can be opened.
+    pub(super) fn take_file(&mut self, name: &'static str) -> Option<PathBuf> {
+        let world = self.world.clone();
+        self.take_optional(name, |raw| {
+            let path = PathBuf::from(raw.text()?);
+            readable(&world.on_disk(&path)).map(|()| path)
+        })
+    }
+
     /// Notes a value that isn't from the table of keys.
     pub(super) fn note(&mut self, effective: Effective) {
         self.read.effective.push(effective);
@@ -217,5 +231,16 @@ impl Reader {
 
     pub(super) fn finish(self) -> Read {
         self.read
+    }
+}
+
+fn readable(path: &OnDisk) -> Result<(), String> {
+    // Opening a pipe would wait for its other end.
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    match opened.and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_file() => Ok(()),
+        Ok(_) => Err("it is no regular file; name a file that picketd can read".to_owned()),
+        Err(error) => Err(format!("{error}; name a file that picketd can read")),
     }
 }

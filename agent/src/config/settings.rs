@@ -1,13 +1,10 @@
 //! What is valid to run with. Each part is built from its own keys.
-use std::{
-    fs::File, ops::RangeInclusive, os::unix::fs::OpenOptionsExt, path::PathBuf, time::Duration,
-};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use picket_proto::{
     DeviceId,
     topic::{self, DEFAULT_ROOT},
 };
-use rustix::fs::OFlags;
 use tracing::level_filters::LevelFilter;
 
 use super::{
@@ -18,6 +15,7 @@ use super::{
     sensor, text,
 };
 use crate::{
+    lifeboat::Wanted,
     sampler::{NfsProbe, SamplerSettings},
     telemetry::{AckMode, MAX_TEMPERATURE_LIMITS, MIN_SPOOL_BYTES},
     trust::Unjudged,
@@ -41,6 +39,8 @@ pub struct Settings {
     pub allowed_signers: Option<PathBuf>,
     /// Whether a signer with a validity counts while the clock is unknown.
     pub signers_without_clock: Unjudged,
+    /// Whether the agent must live on when the root file system's server doesn't answer.
+    pub lifeboat: Wanted,
     /// Up to which level to log.
     pub log: LevelFilter,
 }
@@ -102,6 +102,7 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
     let state_dir = reader.take("state_dir", absolute);
     let telemetry = telemetry(reader);
     let nfs_probe = reader.take("nfs_probe", nfs_probe);
+    let lifeboat = reader.take("lifeboat", lifeboat);
     let log = reader.take("log", level);
     let link = link(reader, broker, topic_root);
     Settings {
@@ -115,6 +116,7 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
         state_dir,
         allowed_signers,
         signers_without_clock,
+        lifeboat,
         log,
     }
 }
@@ -155,7 +157,7 @@ fn link(reader: &mut Reader, broker: Broker, topic_root: String) -> LinkSettings
     let connect_spread = reader.take("connect_spread", |raw| ms(raw, 0, 600_000));
     let keep_alive = reader.take("keep_alive", |raw| ms(raw, 5_000, 3_600_000));
     let user = reader.take_optional("user", |raw| text::word(raw, "-_.@:"));
-    let password_file = reader.take_optional("password_file", readable);
+    let password_file = reader.take_file("password_file");
     if password_file.is_some() && user.is_none() {
         reader.blame(
             "password_file",
@@ -175,9 +177,9 @@ fn link(reader: &mut Reader, broker: Broker, topic_root: String) -> LinkSettings
 }
 
 fn tls(reader: &mut Reader, broker: &Broker) -> TlsFiles {
-    let ca = reader.take_optional("tls.ca", readable);
-    let certificate = reader.take_optional("tls.certificate", readable);
-    let key = reader.take_optional("tls.key", readable);
+    let ca = reader.take_file("tls.ca");
+    let certificate = reader.take_file("tls.certificate");
+    let key = reader.take_file("tls.key");
     if broker.tls && ca.is_none() {
         reader.blame(
             "broker",
@@ -252,6 +254,15 @@ fn nfs_probe(raw: &Raw) -> Result<NfsProbe, String> {
     }
 }
 
+fn lifeboat(raw: &Raw) -> Result<Wanted, String> {
+    match raw.text()? {
+        "auto" => Ok(Wanted::Auto),
+        "off" => Ok(Wanted::Off),
+        "required" => Ok(Wanted::Required),
+        _ => Err("write \"auto\", \"off\" or \"required\"".to_owned()),
+    }
+}
+
 fn unjudged(raw: &Raw) -> Result<Unjudged, String> {
     match raw.text()? {
         "refuse" => Ok(Unjudged::Refuse),
@@ -271,17 +282,5 @@ fn absolute(raw: &Raw) -> Result<PathBuf, String> {
     match path.is_absolute() {
         true => Ok(path),
         false => Err("write an absolute path".to_owned()),
-    }
-}
-
-fn readable(raw: &Raw) -> Result<PathBuf, String> {
-    let path = PathBuf::from(raw.text()?);
-    // Opening a pipe would wait for its other end.
-    let flags = OFlags::NONBLOCK.bits() as i32;
-    let opened = File::options().read(true).custom_flags(flags).open(&path);
-    match opened.and_then(|file| file.metadata()) {
-        Ok(metadata) if metadata.is_file() => Ok(path),
-        Ok(_) => Err("it is no regular file; name a file that picketd can read".to_owned()),
-        Err(error) => Err(format!("{error}; name a file that picketd can read")),
     }
 }

@@ -161,7 +161,7 @@ fn boot_warnings(world: &World) -> Vec<String> {
     };
     let table = String::from_utf8_lossy(&table);
     let is_mounted = |folder: &&&str| {
-        let at = format!("/{folder}");
+        let at = world.mount_point(folder);
         // The fifth field is the mount point (proc_pid_mountinfo(5)).
         table
             .lines()

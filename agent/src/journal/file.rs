@@ -18,6 +18,7 @@ use super::{
     format::{self, BLOCK, Held, SIZE, Unreadable},
     writer::{Disk, Found, Unwritten},
 };
+use crate::world::OnDisk;
 
 /// So many journals are kept aside at most, of each kind.
 const MOST_KEPT: usize = 16;
@@ -25,7 +26,7 @@ const MOST_KEPT: usize = 16;
 /// A journal on a disk.
 #[derive(Debug)]
 pub(super) struct JournalFile {
-    directory: PathBuf,
+    directory: OnDisk,
     device: DeviceId,
     open: Option<Open>,
     /// What a block held before a write that perhaps counts, and where it is.
@@ -43,16 +44,16 @@ struct Open {
 
 impl JournalFile {
     /// The journal of that device in that directory. Nothing is touched yet.
-    pub(super) fn new(directory: &Path, device: DeviceId) -> Self {
+    pub(super) fn new(directory: impl Into<OnDisk>, device: DeviceId) -> Self {
         Self {
-            directory: directory.to_owned(),
+            directory: directory.into(),
             device,
             open: None,
             owed: None,
         }
     }
 
-    fn path(&self) -> PathBuf {
+    fn path(&self) -> OnDisk {
         self.directory.join("journal")
     }
 

@@ -1,24 +1,26 @@
 //! What lets the agent in: password and TLS keys, read from their files once, because the files lie on NFS and a
 //! reconnect must not wait for NFS. Secrets are never printed.
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use rustls::ClientConfig;
 
 use super::tls;
-use crate::config::LinkSettings;
+use crate::{
+    config::LinkSettings,
+    lifeboat::Names,
+    world::{OnDisk, World},
+};
 
 /// Longest password file, in bytes.
 const MAX_PASSWORD: u64 = 4096;
 
-/// User, password and TLS set-up.
+/// User, password and TLS set-up, and by which files the broker is found.
 #[derive(Clone, Default)]
 pub struct Access {
     pub(super) login: Option<(String, String)>,
     pub(super) tls: Option<Arc<ClientConfig>>,
+    /// To be renewed before a name is resolved; `None` where the C library reads the machine's own.
+    pub(super) names: Option<Names>,
 }
 
 /// Why a secret or certificate can't be used.
@@ -70,26 +72,30 @@ impl Access {
     ///
     /// # Errors
     /// A file that can't be read or doesn't hold what it should.
-    pub fn load(settings: &LinkSettings) -> Result<Self, AccessError> {
+    pub fn load(settings: &LinkSettings, world: &World) -> Result<Self, AccessError> {
         let password = settings
             .password_file
             .as_deref()
-            .map(password)
+            .map(|path| password(&world.on_disk(path)))
             .transpose()?;
         let login = settings
             .user
             .clone()
             .map(|user| (user, password.unwrap_or_default()));
         let tls = match settings.broker.tls {
-            true => Some(tls::config(&settings.tls, &settings.broker.host)?),
+            true => Some(tls::config(&settings.tls, &settings.broker.host, world)?),
             false => None,
         };
-        Ok(Self { login, tls })
+        Ok(Self {
+            login,
+            tls,
+            names: Names::aboard(world),
+        })
     }
 }
 
 /// The first line.
-fn password(path: &Path) -> Result<String, AccessError> {
+fn password(path: &OnDisk) -> Result<String, AccessError> {
     let read = || {
         let mut text = String::new();
         let file = std::fs::File::open(path)?;
@@ -97,7 +103,7 @@ fn password(path: &Path) -> Result<String, AccessError> {
         Ok(text.lines().next().unwrap_or_default().to_owned())
     };
     read().map_err(|source| AccessError::Read {
-        path: path.to_owned(),
+        path: path.named().to_owned(),
         source,
     })
 }

@@ -9,7 +9,10 @@ use rumqttc::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{Access, Cause, Identity, Publish};
-use crate::config::{Broker, LinkSettings};
+use crate::{
+    config::{Broker, LinkSettings},
+    lifeboat::Names,
+};
 
 /// The largest packet that is accepted, in bytes: a command for a whole shelf has less than a quarter of it.
 pub(super) const MAX_INBOUND: usize = 32 * 1024;
@@ -53,6 +56,10 @@ impl Client {
             access,
             identity,
         }
+    }
+
+    pub(super) fn names(&self) -> Option<Names> {
+        self.access.names.clone()
     }
 
     pub(super) fn broker(&self) -> &Broker {

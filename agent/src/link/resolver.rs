@@ -13,6 +13,8 @@ use std::{
 
 use tokio::{sync::oneshot, time::timeout};
 
+use crate::lifeboat::Names;
+
 /// How long to wait for an answer.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Enough for the C library's resolver and its modules.
@@ -22,16 +24,30 @@ const STACK: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
     busy: Arc<AtomicBool>,
+    names: Option<Names>,
 }
 
 impl Resolver {
+    /// `names` are renewed before each question.
+    pub(super) fn new(names: Option<Names>) -> Self {
+        Self {
+            busy: Arc::default(),
+            names,
+        }
+    }
+
     /// The addresses; empty if there are none, or no answer came in time. An address as `host` needs no thread.
     pub(super) async fn resolve(&self, host: &str, port: u16) -> Vec<SocketAddr> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return vec![(address, port).into()];
         }
         let name = host.to_owned();
-        let lookup = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
+        let names = self.names.clone();
+        let lookup = move || {
+            // What is there of them may do.
+            let _ = names.map(|names| names.renew());
+            Ok((name.as_str(), port).to_socket_addrs()?.collect())
+        };
         self.ask(host, lookup).await
     }
 

@@ -56,10 +56,10 @@ impl Supervisor {
         number: u32,
     ) -> Self {
         Self {
+            resolver: Resolver::new(client.names()),
             client,
             orders,
             events,
-            resolver: Resolver::default(),
             addresses: Addresses::default(),
             backoff: Backoff::default(),
             guard: Guard::default(),

@@ -1,7 +1,7 @@
 //! TLS with rustls. The client connects by address, so the name in the broker's certificate is checked here, against the
 //! configured host. No server name (SNI) is sent along: rumqttc takes one text for the address and for that name, so a broker
 //! that shares its port among several names must have this one as its default.
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -17,10 +17,17 @@ use rustls::{
 };
 
 use super::AccessError;
-use crate::config::TlsFiles;
+use crate::{
+    config::TlsFiles,
+    world::{OnDisk, World},
+};
 
 /// The set-up for a broker called `host`.
-pub(super) fn config(files: &TlsFiles, host: &str) -> Result<Arc<ClientConfig>, AccessError> {
+pub(super) fn config(
+    files: &TlsFiles,
+    host: &str,
+    world: &World,
+) -> Result<Arc<ClientConfig>, AccessError> {
     let ca = files
         .ca
         .as_deref()
@@ -28,7 +35,7 @@ pub(super) fn config(files: &TlsFiles, host: &str) -> Result<Arc<ClientConfig>, 
     let name =
         ServerName::try_from(host.to_owned()).map_err(|_| AccessError::Name(host.to_owned()))?;
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates(ca)?);
+    roots.add_parsable_certificates(certificates(&world.on_disk(ca))?);
     let provider = Arc::new(ring::default_provider());
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
@@ -41,15 +48,16 @@ pub(super) fn config(files: &TlsFiles, host: &str) -> Result<Arc<ClientConfig>, 
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(ConfiguredName { inner, name }));
     let config = match &files.client {
-        Some((certificate, key)) => {
-            builder.with_client_auth_cert(certificates(certificate)?, private_key(key)?)?
-        }
+        Some((certificate, key)) => builder.with_client_auth_cert(
+            certificates(&world.on_disk(certificate))?,
+            private_key(&world.on_disk(key))?,
+        )?,
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AccessError> {
+fn certificates(path: &OnDisk) -> Result<Vec<CertificateDer<'static>>, AccessError> {
     let found = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unreadable(path, "certificate", error))?;
@@ -59,12 +67,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AccessError
     }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, AccessError> {
+fn private_key(path: &OnDisk) -> Result<PrivateKeyDer<'static>, AccessError> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable(path, "private key", error))
 }
 
-fn unreadable(path: &Path, wanted: &'static str, error: pem::Error) -> AccessError {
-    let path = path.to_owned();
+fn unreadable(path: &OnDisk, wanted: &'static str, error: pem::Error) -> AccessError {
+    let path = path.named().to_owned();
     match error {
         pem::Error::Io(source) => AccessError::Read { path, source },
         _ => AccessError::NotPem { path, wanted },

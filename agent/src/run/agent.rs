@@ -1,6 +1,6 @@
 //! What the agent does at each event: it joins sampler, telemetry, link, run directory and service manager. It waits for
 //! nothing.
-use std::{mem, path::PathBuf};
+use std::mem;
 
 use picket_proto::{Ack, Channel, Status, frame};
 
@@ -14,6 +14,7 @@ use crate::{
     runtime_state::{Progress, RuntimeState},
     sampler::Sampler,
     telemetry::{Action, DeliveryId, Input, Telemetry},
+    world::OnDisk,
 };
 
 /// What an agent is made of.
@@ -34,7 +35,7 @@ pub struct Parts {
     /// Who may sign is known; if not, `allowed_signers` is read again at once.
     pub signers_known: bool,
     /// Where the spool is saved at the stop.
-    pub state_dir: PathBuf,
+    pub state_dir: OnDisk,
     /// The service manager.
     pub notifier: Notifier,
     /// The configuration's file, for the reload.

@@ -97,8 +97,13 @@ impl Files {
     pub(super) fn read(&self) -> Reread {
         Reread {
             config: config::load(&self.path, &self.world),
-            signers: self.allowed_signers.as_deref().map(trust::load),
+            signers: self.signers(),
         }
+    }
+
+    fn signers(&self) -> Option<Result<trust::Loaded, trust::LoadError>> {
+        let path = self.allowed_signers.as_deref()?;
+        Some(trust::load(self.world.on_disk(path)))
     }
 }
 

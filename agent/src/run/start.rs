@@ -18,15 +18,16 @@ use crate::{
     device_id, host,
     inventory::Inventory,
     journal::{self, Problem, Record},
+    lifeboat::Standing,
     link::{Access, AccessError, Identity, MqttLink},
     log,
     notify::{Notifier, Word},
     runtime_state::{Progress, RuntimeError, RuntimeState},
-    sampler::{ROOT_MOUNT, Sampler},
+    sampler::Sampler,
     sources::{nfs_null::Probe, nfs_server},
     telemetry::{self, Telemetry, TelemetrySettings},
     trust,
-    world::World,
+    world::{OnDisk, World},
 };
 
 /// tokio's threads for blocking work: only numeric addresses are looked up there.
@@ -53,8 +54,14 @@ pub enum StartError {
 ///
 /// # Errors
 /// What keeps it from coming up, or that its timer failed.
-pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError> {
+pub fn run(
+    world: &World,
+    path: &Path,
+    loaded: Loaded,
+    lifeboat: &Standing,
+) -> Result<(), StartError> {
     let _log = log::start(loaded.settings.log, world);
+    lifeboat.tell();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}; the file's value holds");
     }
@@ -62,16 +69,17 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
         device: device_id::device_id(world, loaded.settings.id)?,
         boot: device_id::boot_id(world)?,
     };
-    let access = Access::load(&loaded.settings.link)?;
+    let access = Access::load(&loaded.settings.link, world)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_stack_size(BLOCKING_STACK)
         .build()
         .map_err(StartError::Wait)?;
     let settings = loaded.settings.clone();
+    let state_dir = world.on_disk(&settings.state_dir);
     // Safety-order: the lock comes before all that an agent beside this one may be using.
     let state = RuntimeState::open(&world.run_dir(), identity.boot)?;
-    let opened = journal::open(&settings.state_dir, identity.device);
+    let opened = journal::open(&state_dir, identity.device);
     if let Some(problem) = &opened.problem {
         tracing::warn!("{problem}");
     }
@@ -80,15 +88,17 @@ pub fn run(world: &World, path: &Path, loaded: Loaded) -> Result<(), StartError>
     let periods = periods.unwrap_or(settings.telemetry.periods);
     let host = host::open(world);
     let left = Left {
-        spool: saved_spool(&settings, opened.problem.as_ref()),
+        spool: saved_spool(&settings, &state_dir, opened.problem.as_ref()),
         record,
         problem: opened.problem,
         state,
+        state_dir,
     };
     let mut parts = parts(world, path, loaded, (identity, periods), left);
+    parts.status.lifeboat = Some(lifeboat.status());
     runtime.block_on(async {
         let probe = settings.sampler.nfs_probe;
-        if let Some(server) = nfs_server::server(world, probe, ROOT_MOUNT) {
+        if let Some(server) = nfs_server::server(world, probe, world.root_mount()) {
             parts.sampler.drive(Probe::spawn(server));
         }
         let link = MqttLink::start(settings.link, access, identity, parts.connection);
@@ -112,6 +122,8 @@ pub(super) struct Left {
     pub(super) spool: Option<Vec<u8>>,
     /// The run directory, locked.
     pub(super) state: (RuntimeState, Progress),
+    /// The state directory.
+    pub(super) state_dir: OnDisk,
 }
 
 /// Puts an agent together. `periods` are in force.
@@ -130,10 +142,10 @@ pub(super) fn parts(
         left.spool.as_deref(),
     );
     if let Some(error) = telemetry.image_error() {
-        not_used(&settings.state_dir, error);
+        not_used(&left.state_dir, error);
     }
     tracing::info!(device = %identity.device, boot = %identity.boot, tick = progress.resume.next_tick, "picketd {} starts", env!("CARGO_PKG_VERSION"));
-    let (signers, signers_known) = match signers(settings, left.problem.as_ref()) {
+    let (signers, signers_known) = match signers(settings, world, left.problem.as_ref()) {
         Signers::Are(signers) => (signers, true),
         Signers::NotKnown => (None, false),
     };
@@ -167,8 +179,8 @@ pub(super) fn parts(
         commands,
         state,
         status,
-        state_dir: settings.state_dir.clone(),
-        notifier: Notifier::from_env(),
+        state_dir: left.state_dir,
+        notifier: Notifier::from_env(world),
         connection: progress.connection,
         config: Source {
             files: Files {
@@ -207,18 +219,21 @@ fn telemetry_settings(
 }
 
 /// Who may sign; `journal` is what is wrong with the journal. Of a disk that hangs nothing more is asked before the loop runs.
-fn signers(settings: &Settings, journal: Option<&Problem>) -> Signers {
+fn signers(settings: &Settings, world: &World, journal: Option<&Problem>) -> Signers {
     let path = settings.allowed_signers.as_deref();
     match journal {
         Some(Problem::Hangs { .. }) if path.is_some() => Signers::NotKnown,
-        _ => signers::judge(path, path.map(trust::load)),
+        _ => signers::judge(path, path.map(|path| trust::load(world.on_disk(path)))),
     }
 }
 
 /// The saved spool; `journal` is what is wrong with the journal, which lies beside it. Of a disk that hangs nothing more is asked: the
 /// agent must come up without it.
-pub(super) fn saved_spool(settings: &Settings, journal: Option<&Problem>) -> Option<Vec<u8>> {
-    let directory = settings.state_dir.as_path();
+pub(super) fn saved_spool(
+    settings: &Settings,
+    directory: &OnDisk,
+    journal: Option<&Problem>,
+) -> Option<Vec<u8>> {
     if let Some(hangs @ Problem::Hangs { .. }) = journal {
         not_used(directory, hangs);
         return None;
@@ -240,7 +255,7 @@ fn most_saved(settings: &Settings) -> u64 {
     telemetry::most_saved(settings.telemetry.spool_bytes) as u64
 }
 
-fn not_used(directory: &Path, error: &dyn std::fmt::Display) {
+fn not_used(directory: &OnDisk, error: &dyn std::fmt::Display) {
     tracing::warn!(
         "the spool saved in {} is not used, and what is in it is lost: {error}; the next orderly stop replaces it",
         directory.display()

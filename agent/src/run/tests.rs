@@ -13,6 +13,7 @@ use crate::{
     config,
     host::{Host, HostEvent},
     journal::{self, Problem},
+    lifeboat::Standing,
     link::{Identity, Link, LinkEvent, NotTaken, Publish},
     runtime_state::{RuntimeError, RuntimeState},
     world::World,
@@ -124,7 +125,13 @@ fn an_agent_beside_another_ends_before_it_touches_anything() {
     let _other = RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap();
     let text = format!("state_dir = {state:?}\nid = \"00000000ffffffff\"\n");
     let loaded = config::parse("picketd.toml", &text, "").unwrap();
-    let error = start::run(&world, &place.path().join("picketd.toml"), loaded).unwrap_err();
+    let error = start::run(
+        &world,
+        &place.path().join("picketd.toml"),
+        loaded,
+        &Standing::Off,
+    )
+    .unwrap_err();
     let is_locked = matches!(&error, StartError::Runtime(RuntimeError::Locked { .. }));
     assert!(is_locked, "{error}");
     let names = fs::read_dir(&state)
@@ -150,7 +157,7 @@ fn nothing_more_is_asked_of_a_disk_that_hangs_at_the_start() {
     };
     for (journal, read) in [(None, true), (Some(&unusable), true), (Some(&hangs), false)] {
         assert_eq!(
-            saved_spool(&settings, journal).is_some(),
+            saved_spool(&settings, &state.path().into(), journal).is_some(),
             read,
             "{journal:?}"
         );
@@ -192,6 +199,7 @@ fn agent(
             problem,
             spool: None,
             state: RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap(),
+            state_dir: (&state).into(),
         },
     );
     let journal = journal::open(&state, IDENTITY.device).journal;

@@ -10,6 +10,7 @@ use std::{
 use rustix::fs::OFlags;
 
 use super::{problem::LineProblem, signers::AllowedSigners};
+use crate::world::OnDisk;
 
 /// A file is at most this long, in bytes: room for a thousand signers.
 const MAX_BYTES: u64 = 256 * 1024;
@@ -56,9 +57,10 @@ pub enum LoadError {
 ///
 /// # Errors
 /// It can't be read, is no regular file, or is longer than 256 KiB. A wrong line is no error.
-pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+pub fn load(path: impl Into<OnDisk>) -> Result<Loaded, LoadError> {
+    let path = &path.into();
     let failed = |source| LoadError::Read {
-        path: path.into(),
+        path: path.named().into(),
         source,
     };
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
@@ -66,17 +68,21 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let file = opened.map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        return Err(LoadError::NoFile { path: path.into() });
+        return Err(LoadError::NoFile {
+            path: path.named().into(),
+        });
     }
     let mut bytes = Vec::new();
     let read = file.take(MAX_BYTES + 1).read_to_end(&mut bytes);
     if read.map_err(failed)? as u64 > MAX_BYTES {
-        return Err(LoadError::TooLarge { path: path.into() });
+        return Err(LoadError::TooLarge {
+            path: path.named().into(),
+        });
     }
     // A line with bytes that are no text is told as such by its replacement characters.
     let (signers, problems) = AllowedSigners::parse(&String::from_utf8_lossy(&bytes));
     Ok(Loaded {
-        warnings: warnings(path, metadata.permissions().mode(), &signers),
+        warnings: warnings(path.named(), metadata.permissions().mode(), &signers),
         signers,
         problems,
     })
