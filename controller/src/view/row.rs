@@ -1,5 +1,5 @@
 //! What a table says of one Pi, in words of a few letters. Knows no widths and no colours.
-use picket_proto::{Gap, MetricId, Quality, Reading, metric};
+use picket_proto::{DiskFault, Gap, MetricId, NfsState, Quality, Reading, Status, metric};
 
 use crate::{
     collector::{ClockState, Device},
@@ -121,8 +121,30 @@ fn temperature(reading: Option<Reading>) -> Cell {
     }
 }
 
-/// The operations' own round trip; that of NULL calls when there were none.
+/// The Pi's own verdict when its server doesn't answer; else the operations' round trip, that of NULL calls when there were none.
 fn nfs(device: &Device) -> Cell {
+    let verdict = status(device).and_then(|status| status.nfs_verdict);
+    match verdict.map(|verdict| verdict.verdict) {
+        Some(NfsState::Stalled) => return cell("stalled", Tone::Bad),
+        Some(NfsState::Stale) => return cell("stale", Tone::Bad),
+        Some(NfsState::Slow) => {
+            let Cell { text, tone } = latency(device);
+            let tone = if tone == Tone::Bad { tone } else { Tone::Warn };
+            return cell(text, tone);
+        }
+        _ => {}
+    }
+    latency(device)
+}
+
+/// What it says of itself, if that is of the boot that was heard last.
+fn status(device: &Device) -> Option<&Status> {
+    let latest = device.latest().map(|latest| latest.boot);
+    let status = device.status()?;
+    (latest.is_none() || status.boot == latest).then_some(status)
+}
+
+fn latency(device: &Device) -> Cell {
     let value = |metric: MetricId| device.reading(metric);
     match (value(metric::NFS_RTT), value(metric::NFS_NULL_RTT)) {
         (_, Some(Err(silent @ (Gap::TimedOut | Gap::Unreachable)))) => gap(Some(silent)),
@@ -187,6 +209,8 @@ fn notes(device: &Device, now_unix_ms: i64) -> Cell {
     if device.presence().is_some_and(|presence| !presence.online) {
         notes.push(("offline".to_owned(), Tone::Bad));
     }
+    let trouble = status(device).and_then(|status| status.disk_trouble);
+    notes.extend(trouble.map(|trouble| (disk(trouble.fault).to_owned(), Tone::Bad)));
     match device.clock() {
         ClockState::Off(by_ms) => {
             let sign = if by_ms < 0 { '-' } else { '+' };
@@ -209,6 +233,18 @@ fn notes(device: &Device, now_unix_ms: i64) -> Cell {
     };
     let texts: Vec<_> = notes.into_iter().map(|(text, _)| text).collect();
     cell(texts.join(", "), tone)
+}
+
+fn disk(fault: DiskFault) -> &'static str {
+    match fault {
+        DiskFault::Full => "disk full",
+        DiskFault::ReadOnly => "disk read-only",
+        DiskFault::Quota => "disk quota",
+        DiskFault::IoError => "disk error",
+        DiskFault::Stale => "disk stale",
+        DiskFault::NoAnswer => "disk silent",
+        DiskFault::Other(_) => "disk trouble",
+    }
 }
 
 fn has_time(device: &Device) -> bool {

@@ -2,8 +2,9 @@
 use std::collections::BTreeSet;
 
 use picket_proto::{
-    Batch, BatchHeader, BootId, Channel, Column, DeviceId, Gap, MetricId, Presence, Quality,
-    Reading, Topic, WallClock, frame::encode, metric,
+    Batch, BatchHeader, BootId, Channel, Column, DeviceId, DiskFault, DiskTrouble, Gap, MetricId,
+    NfsState, NfsVerdict, Presence, Quality, Reading, Status, Topic, WallClock, frame::encode,
+    metric,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -28,6 +29,42 @@ fn a_table_of_80_columns_shows_what_stands() {
         "shelf-3-04        -         -       -  -             -      -  missing",
     ];
     assert_eq!(table.join("\n"), expect.join("\n"));
+}
+
+#[test]
+fn what_a_pi_says_of_its_server_and_its_disk_is_told_in_words() {
+    let (mut collector, fleet) = shelf();
+    let mut say = |verdict, fault| {
+        let status = Status {
+            boot: Some(BootId([1; 16])),
+            nfs_verdict: Some(NfsVerdict {
+                verdict,
+                since_ms: 5_000,
+            }),
+            disk_trouble: fault,
+            ..Status::default()
+        };
+        let topic = topic(1, Channel::Status);
+        collector.handle(&topic, &encode(&status), true, NOW);
+        let row = rows(&collector, &fleet, NOW + 12_000).remove(0);
+        let [.., notes] = &row.cells;
+        (row.cells[2].clone(), notes.text.clone())
+    };
+    let full = Some(DiskTrouble {
+        fault: DiskFault::Full,
+        since_ms: 1,
+    });
+    for (verdict, fault, text, tone, note) in [
+        (NfsState::Ok, None, "0.41", Tone::Plain, ""),
+        (NfsState::Slow, None, "0.41", Tone::Warn, ""),
+        (NfsState::Stalled, None, "stalled", Tone::Bad, ""),
+        (NfsState::Stale, full, "stale", Tone::Bad, "disk full"),
+        (NfsState::Other(99), None, "0.41", Tone::Plain, ""),
+    ] {
+        let (nfs, notes) = say(verdict, fault);
+        assert_eq!((nfs.text.as_str(), nfs.tone), (text, tone), "{verdict}");
+        assert_eq!(notes, note, "{verdict}");
+    }
 }
 
 #[test]
