@@ -4,6 +4,7 @@
 //! The file is made whole under another name before it gets its own, and all of it is really written: from then on a write needs no
 //! more room, so it works on a full export. (Not where every write goes to a new place, as on btrfs and ZFS.)
 use std::{
+    cell::Cell,
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
@@ -31,6 +32,8 @@ pub(super) struct JournalFile {
     open: Option<Open>,
     /// What a block held before a write that perhaps counts, and where it is.
     owed: Option<(usize, Vec<u8>)>,
+    /// What the kernel said to the last opening or write.
+    said: Cell<Option<i32>>,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,7 @@ impl JournalFile {
             device,
             open: None,
             owed: None,
+            said: Cell::new(None),
         }
     }
 
@@ -58,6 +62,7 @@ impl JournalFile {
     }
 
     fn unusable(&self, error: &io::Error) -> Problem {
+        self.said.set(error.raw_os_error());
         let error = match self.directory.is_dir() {
             true => error.to_string(),
             false => {
@@ -169,6 +174,7 @@ impl JournalFile {
 impl Disk for JournalFile {
     fn open(&mut self) -> Found {
         self.open = None;
+        self.said.set(None);
         let opened = open(&self.path(), OpenOptions::new().read(true).write(true));
         let (file, bytes) = match opened.and_then(|file| read(&file).map(|bytes| (file, bytes))) {
             Ok(read) => read,
@@ -195,8 +201,10 @@ impl Disk for JournalFile {
         let Err(error) = overwrite(&open.file, &block, at) else {
             open.blocks[at..at + BLOCK].copy_from_slice(&block);
             open.generation = generation;
+            self.said.set(None);
             return Ok(());
         };
+        self.said.set(error.raw_os_error());
         // What is on the disk now isn't known, and must not count after a restart: the block gets back what it held.
         let before = open.blocks[at..at + BLOCK].to_vec();
         let undone = overwrite(&open.file, &before, at).is_ok();
@@ -212,6 +220,10 @@ impl Disk for JournalFile {
             // A block that was not written whole counts for nothing.
             NotDurable::Sync(_) | NotDurable::Write(_) => Err(Unwritten::Not(words)),
         }
+    }
+
+    fn said(&self) -> Option<Errno> {
+        self.said.get().map(Errno::from_raw_os_error)
     }
 
     fn take_back(&mut self) -> bool {
@@ -236,6 +248,14 @@ enum NotDurable {
     /// All of it was taken, and may be on the disk or not.
     #[error("{0}")]
     Sync(io::Error),
+}
+
+impl NotDurable {
+    fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::Write(error) | Self::Sync(error) => error.raw_os_error(),
+        }
+    }
 }
 
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {

@@ -1,10 +1,15 @@
 //! The one thread that waits for the disk, and the owner's end of it, which waits for nothing. Neither knows what is recorded.
 use std::{
-    sync::mpsc::{self, Receiver, SyncSender},
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+        mpsc::{self, Receiver, SyncSender},
+    },
     thread,
     time::Duration,
 };
 
+use rustix::io::Errno;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::{Instant, sleep_until},
@@ -31,6 +36,10 @@ pub(super) trait Disk: Send + 'static {
     fn is_open(&self) -> bool;
     /// Writes, and returns when it is durable. Only when it is open.
     fn write(&mut self, record: &Record) -> Result<(), Unwritten>;
+    /// The error of the kernel that the last opening or write met, if any.
+    fn said(&self) -> Option<Errno> {
+        None
+    }
     /// Sees to it that a write counts for nothing of which that isn't known; whether it was possible.
     fn take_back(&mut self) -> bool;
 }
@@ -85,6 +94,7 @@ pub struct Journal {
     orders: SyncSender<Record>,
     outcomes: UnboundedReceiver<Outcome>,
     state: State,
+    said: Arc<AtomicI32>,
     /// The opening has not come back; what every write is answered until it has.
     hangs: Option<String>,
 }
@@ -121,6 +131,17 @@ impl Journal {
             },
         };
         Ok(())
+    }
+
+    /// What the disk said to the last opening or write that came back.
+    ///
+    /// # Errors
+    /// The kernel's error.
+    pub fn said(&self) -> Result<(), Errno> {
+        match self.said.load(Ordering::Acquire) {
+            0 => Ok(()),
+            error => Err(Errno::from_raw_os_error(error)),
+        }
     }
 
     /// The next outcome; none comes as long as nothing is written. Cancel-safe.
@@ -166,8 +187,11 @@ pub(super) fn open(mut disk: impl Disk, directory: &str, patience: Duration) -> 
     let (outcomes_out, outcomes) = unbounded_channel();
     // Without room in it, so that what was found is either taken here or comes as an outcome, and is never lost between.
     let (found_out, found) = mpsc::sync_channel(0);
+    let said = Arc::new(AtomicI32::new(0));
+    let noted = Arc::clone(&said);
     let work = move || {
         let found = disk.open();
+        note(&noted, &disk);
         let told = found.record.clone();
         if let Err(mpsc::SendError(found)) = found_out.send(found) {
             let _ = outcomes_out.send(opened(found));
@@ -176,6 +200,7 @@ pub(super) fn open(mut disk: impl Disk, directory: &str, patience: Duration) -> 
             disk,
             told,
             outcomes: outcomes_out,
+            said: noted,
         }
         .run(&orders_in);
     };
@@ -200,6 +225,7 @@ pub(super) fn open(mut disk: impl Disk, directory: &str, patience: Duration) -> 
             orders,
             outcomes,
             state: State::Idle,
+            said,
             hangs,
         },
     }
@@ -221,12 +247,21 @@ struct Writer<D> {
     /// What the owner knows to be recorded.
     told: Option<Record>,
     outcomes: UnboundedSender<Outcome>,
+    said: Arc<AtomicI32>,
+}
+
+/// Before the outcome goes out, so that whoever has that knows this.
+fn note(said: &AtomicI32, disk: &impl Disk) {
+    let error = disk.said().map_or(0, Errno::raw_os_error);
+    said.store(error, Ordering::Release);
 }
 
 impl<D: Disk> Writer<D> {
     fn run(mut self, orders: &Receiver<Record>) {
         while let Ok(record) = orders.recv() {
-            let outcome = match self.write(record) {
+            let written = self.write(record);
+            note(&self.said, &self.disk);
+            let outcome = match written {
                 Ok(()) => Outcome::Written,
                 Err(Unwritten::Not(error)) => Outcome::Failed(error),
                 Err(Unwritten::Perhaps(error)) => self.take_back(error),
@@ -257,6 +292,7 @@ impl<D: Disk> Writer<D> {
     /// Perhaps it can be used now. Whatever the owner doesn't know is told first, and not written over.
     fn reopen(&mut self) -> Result<(), String> {
         let found = self.disk.open();
+        note(&self.said, &self.disk);
         let surprise = found.record.is_some() && found.record != self.told;
         if surprise {
             self.told.clone_from(&found.record);

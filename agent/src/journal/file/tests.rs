@@ -54,6 +54,24 @@ fn a_torn_write_leaves_the_record_before_it_and_writing_goes_on() {
     assert_eq!(names(directory.path()), ["journal"]);
 }
 
+/// Of a full disk (tmpfs says so at once), a missing directory, and one that works.
+#[test]
+fn what_the_kernel_said_is_kept_until_a_write_succeeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut journal = JournalFile::new(&directory.path().join("later"), DEVICE);
+    journal.open();
+    assert_eq!(journal.said(), Some(Errno::NOENT));
+    fs::create_dir(directory.path().join("later")).unwrap();
+    journal.open();
+    assert_eq!(journal.said(), None);
+    journal.open.as_mut().unwrap().file = File::options().write(true).open("/dev/full").unwrap();
+    journal.write(&record(1)).unwrap_err();
+    assert_eq!(journal.said(), Some(Errno::NOSPC));
+    journal.open();
+    journal.write(&record(1)).unwrap();
+    assert_eq!(journal.said(), None);
+}
+
 #[test]
 fn what_cant_be_understood_is_kept_aside_and_told() {
     let other = DeviceId([2; 8]);
