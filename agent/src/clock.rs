@@ -1,9 +1,11 @@
-//! The only place that reads clocks: time since boot, the wall clock and how far to trust it, and the tick timer.
+//! The only place that reads clocks: time since boot, the wall clock and how far to trust it, the tick timer, alarm and bell.
+mod bell;
 mod timers;
 mod wall;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+pub use bell::{Bell, Striker};
 pub use timers::{Alarm, Slot, TickTimer};
 pub use wall::{NOT_BEFORE, Wall, quality};
 

@@ -26,4 +26,5 @@ pub mod sources;
 pub mod sys;
 pub mod telemetry;
 pub mod trust;
+pub mod verdict;
 pub mod world;

@@ -10,6 +10,7 @@ mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 use std::io;
 
@@ -19,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    clock::{Alarm, Slot, TickTimer},
+    clock::{Alarm, Bell, Slot, TickTimer},
     host::{Host, HostEvent},
     journal::{Journal, Outcome},
     link::{Link, LinkEvent},
@@ -46,6 +47,8 @@ pub enum Event {
     Host(HostEvent),
     /// The time that telemetry or an operation named has come.
     Deadline,
+    /// The in-band probe has no answer in time, or a late one.
+    Bell,
     /// SIGHUP: read the configuration and the allowed signers again.
     Reload,
     /// SIGTERM or SIGINT: stop in an orderly way.
@@ -65,6 +68,7 @@ pub struct Outside<L, H> {
     pub journal: Journal,
     disk: Disk,
     timer: TickTimer,
+    bell: Bell,
 }
 
 impl<L: Link, H: Host> Outside<L, H> {
@@ -80,7 +84,13 @@ impl<L: Link, H: Host> Outside<L, H> {
             journal,
             disk: Disk::new(),
             timer,
+            bell: Bell::mute(),
         })
+    }
+
+    /// Listens to that bell, of the in-band probe, from now on.
+    pub fn listen(&mut self, bell: Bell) {
+        self.bell = bell;
     }
 }
 
@@ -120,6 +130,7 @@ impl<L: Link, H: Host> Waits<L, H> {
             journal,
             disk,
             timer,
+            bell,
         } = &mut self.outside;
         // The next tick asks for the deadline again, so one that isn't before it needs no wake-up of its own.
         let deadline = deadline.filter(|due| stopping || *due < timer.next_ms());
@@ -136,6 +147,8 @@ impl<L: Link, H: Host> Waits<L, H> {
             slot = timer.tick(), if !stopping => slot.map(Event::Tick),
             // Cancel-safe: an alarm that rang stays so.
             rang = self.alarm.at(deadline) => rang.map(|()| Event::Deadline),
+            // Cancel-safe: a ring that was not heard stays.
+            rang = bell.rang(), if !stopping => rang.map(|()| Event::Bell),
             // Cancel-safe: the trait asks for it.
             event = host.event(), if !stopping => Ok(Event::Host(event)),
             // Cancel-safe: an outcome that was not taken stays.
@@ -176,6 +189,7 @@ pub async fn serve<L: Link, H: Host>(mut agent: Agent, mut waits: Waits<L, H>) -
             Event::Host(HostEvent::Down) => agent.stop("the machine goes down", outside),
             Event::Host(event) => agent.host(event, outside),
             Event::Deadline => agent.deadline_came(outside),
+            Event::Bell => agent.bell_rang(outside),
             Event::Reload => agent.reload(outside),
             Event::Stop => agent.stop("stopping", outside),
         }

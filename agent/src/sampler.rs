@@ -1,4 +1,6 @@
 //! The sampler: reads every source once and gives one sample. It knows all sources, and neither clocks nor batches.
+mod probes;
+
 use std::net::SocketAddr;
 
 use picket_proto::{Gap, MetricId, Reading, metric};
@@ -6,12 +8,15 @@ use picket_proto::{Gap, MetricId, Reading, metric};
 use crate::{
     sources::{
         ambient::AmbientSource, cpu_busy::CpuBusySource, cpu_frequency::CpuFrequencySource,
-        load::LoadSource, memory::MemorySource, nfs_mount::NfsMountSource, nfs_null::Probe,
-        soc_temperature::SocTemperatureSource, throttling::ThrottlingSource, uptime::UptimeSource,
-        xprt_info::XprtInfoSource,
+        load::LoadSource, memory::MemorySource, nfs_in_band, nfs_mount::NfsMountSource, nfs_null,
+        own_load::OwnLoad, soc_temperature::SocTemperatureSource, throttling::ThrottlingSource,
+        uptime::UptimeSource, xprt_info::XprtInfoSource,
     },
+    verdict::{InBand, Room, Views},
     world::World,
 };
+
+use probes::Probes;
 
 /// One reading of every configured metric, by ascending id; a metric without a value is there with its gap.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +27,8 @@ pub struct Sample(pub Vec<(MetricId, Reading)>);
 pub struct SamplerSettings {
     /// Whether and where to measure the round trip of an RPC NULL call.
     pub nfs_probe: NfsProbe,
+    /// Whether to measure the round trip of a GETATTR on the root mount.
+    pub nfs_in_band: NfsInBand,
     /// The ambient sensors, at most [`metric::AMBIENT_SENSORS`]; the first fills `ambient_temperature_1`, and so on.
     pub sensors: Vec<SensorSettings>,
 }
@@ -36,6 +43,16 @@ pub enum NfsProbe {
     Auto,
     /// This one.
     Server(SocketAddr),
+}
+
+/// Whether the root mount itself is asked at every tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NfsInBand {
+    /// No; the metric doesn't exist then.
+    Off,
+    /// Yes; the metric is absent if the root is not on NFS.
+    #[default]
+    Auto,
 }
 
 /// An ambient sensor on an I2C bus.
@@ -75,8 +92,10 @@ pub struct Sampler {
     nfs_mount: NfsMountSource,
     xprt_info: XprtInfoSource,
     ambient: AmbientSource,
-    null_rtt: Option<Reading>,
-    probe: Option<Probe>,
+    probes: Probes,
+    own_load: OwnLoad,
+    /// The mean round trip of the last sample.
+    passive: Reading,
     /// Every source reads into this, one after the other.
     buffer: Vec<u8>,
     width: usize,
@@ -86,7 +105,6 @@ impl Sampler {
     /// The sources of that machine. Nothing is read yet.
     #[must_use]
     pub fn new(world: &World, settings: &SamplerSettings) -> Self {
-        let probing = settings.nfs_probe != NfsProbe::Off;
         Self {
             soc_temperature: SocTemperatureSource::new(world),
             throttling: ThrottlingSource::new(world),
@@ -98,8 +116,9 @@ impl Sampler {
             nfs_mount: NfsMountSource::new(world, world.root_mount()),
             xprt_info: XprtInfoSource::new(world),
             ambient: AmbientSource::new(world, &settings.sensors),
-            null_rtt: probing.then_some(Err(Gap::Absent)),
-            probe: None,
+            probes: Probes::new(settings),
+            own_load: OwnLoad::default(),
+            passive: Err(Gap::FirstInterval),
             buffer: Vec::new(),
             width: 0,
         }
@@ -108,23 +127,60 @@ impl Sampler {
     /// What the NULL probe found since the last tick, in µs: it is in the next sample. Without a word from the probe the
     /// metric is [`Gap::Absent`]; with [`NfsProbe::Off`] there is no such metric, and this has no effect.
     pub fn set_null_rtt(&mut self, reading: Reading) {
-        if let Some(null_rtt) = &mut self.null_rtt {
-            *null_rtt = reading;
-        }
+        self.probes.set_null_rtt(reading);
     }
 
     /// Asks that probe at every tick: what a call finds is in the sample of the next tick.
-    pub fn drive(&mut self, probe: Probe) {
-        self.probe = Some(probe);
+    pub fn drive(&mut self, probe: nfs_null::Probe) {
+        self.probes.drive(probe);
+    }
+
+    /// What an in-band probe found that somebody else made: it is in the next sample.
+    pub fn set_in_band(&mut self, view: InBand) {
+        self.probes.set_in_band(view);
+    }
+
+    /// Tells of that probe at every tick. [`Sampler::ask_in_band`] asks it.
+    pub fn drive_in_band(&mut self, probe: nfs_in_band::Probe) {
+        self.probes.drive_in_band(probe);
+    }
+
+    /// Makes an in-band probe if there is one and it doesn't wait; its bell rings at `due_ms`. Both on CLOCK_BOOTTIME.
+    pub fn ask_in_band(&mut self, now_ms: u64, due_ms: u64) {
+        self.probes.ask_in_band(now_ms, due_ms);
+    }
+
+    /// How the in-band probe stands now.
+    #[must_use]
+    pub fn in_band(&self) -> InBand {
+        self.probes.in_band()
+    }
+
+    /// How much room the root file system has, if that was asked.
+    #[must_use]
+    pub fn room(&self) -> Option<Room> {
+        self.probes.room()
+    }
+
+    /// How the NFS server looked in the last sample.
+    #[must_use]
+    pub fn views(&self) -> Views {
+        self.probes.views(self.passive)
     }
 
     /// Reads every source once. `boottime_ms` is the tick's CLOCK_BOOTTIME.
     pub fn sample(&mut self, boottime_ms: u64) -> Sample {
-        self.ask_probe();
+        self.probes.tick(boottime_ms);
+        let waited = self.probes.waited(boottime_ms);
+        self.own_load.advance(boottime_ms, waited);
         let mut sample = Vec::with_capacity(self.width);
         let buffer = &mut self.buffer;
         let [throttled, under_voltage] = self.throttling.read(buffer, boottime_ms);
-        let [load1, load5, load15] = spread(self.load.read(buffer));
+        let [load1, load5, load15] = spread(
+            self.load
+                .read(buffer)
+                .map(|load| self.own_load.without(load)),
+        );
         sample.extend([
             (
                 metric::SOC_TEMPERATURE,
@@ -140,7 +196,8 @@ impl Sampler {
             (metric::MEMORY_AVAILABLE, self.memory.read(buffer)),
             (metric::UPTIME, self.uptime.read(buffer)),
         ]);
-        let nfs = self.nfs_mount.read(buffer);
+        let nfs = self.nfs_mount.read(buffer, self.probes.late_ms());
+        self.passive = nfs.rtt;
         sample.extend([
             (metric::NFS_OPS, nfs.ops),
             (metric::NFS_RTT, nfs.rtt),
@@ -150,22 +207,18 @@ impl Sampler {
             (metric::NFS_TIMEOUTS, nfs.timeouts),
             (metric::NFS_ERRORS, nfs.errors),
         ]);
-        sample.extend(self.null_rtt.map(|rtt| (metric::NFS_NULL_RTT, rtt)));
+        sample.extend(
+            self.probes
+                .null_rtt()
+                .map(|rtt| (metric::NFS_NULL_RTT, rtt)),
+        );
         let pending = self.xprt_info.read(buffer, boottime_ms);
         sample.push((metric::NFS_PENDING, pending));
         sample.push((metric::NFS_RECONNECTS, nfs.reconnects));
+        sample.extend(self.probes.in_band_metrics(boottime_ms));
         sample.extend(self.ambient.read());
         self.width = sample.len();
         Sample(sample)
-    }
-
-    fn ask_probe(&mut self) {
-        let Some(probe) = &mut self.probe else {
-            return;
-        };
-        let found = probe.take();
-        probe.start();
-        self.set_null_rtt(found);
     }
 }
 
@@ -215,7 +268,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let mut sampler = Sampler::new(&World::new("/"), &SamplerSettings::default());
-        sampler.drive(Probe::spawn(Server {
+        sampler.drive(nfs_null::Probe::spawn(Server {
             address,
             version: 3,
         }));
@@ -223,7 +276,7 @@ mod tests {
             let Sample(sample) = sampler.sample(0);
             let found = sample.iter().find(|(id, _)| *id == metric::NFS_NULL_RTT);
             assert_eq!(found.map(|(_, reading)| *reading), Some(Err(expected)));
-            sampler.probe.as_mut().unwrap().ended().await;
+            sampler.probes.ended().await;
         }
     }
 }

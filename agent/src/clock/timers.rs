@@ -1,5 +1,8 @@
 //! What wakes the loop: the tick's timer and the alarm, both timerfds on CLOCK_BOOTTIME. They don't know what is due.
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+};
 
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -129,7 +132,7 @@ impl Alarm {
     }
 }
 
-fn timer() -> io::Result<OwnedFd> {
+pub(super) fn timer() -> io::Result<OwnedFd> {
     Ok(timerfd_create(
         TimerfdClockId::Boottime,
         TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
@@ -137,17 +140,26 @@ fn timer() -> io::Result<OwnedFd> {
 }
 
 /// Rings at `due_ms` and then every `period_ms`, or never again if that is 0. The kernel takes a time that has passed.
-fn set(fd: &OwnedFd, due_ms: u64, period_ms: u64) -> io::Result<()> {
+pub(super) fn set(fd: &OwnedFd, due_ms: u64, period_ms: u64) -> io::Result<()> {
+    settime(fd, due_ms.max(1), period_ms)
+}
+
+/// Never rings.
+pub(super) fn disarm(fd: &OwnedFd) -> io::Result<()> {
+    settime(fd, 0, 0)
+}
+
+fn settime(fd: &OwnedFd, due_ms: u64, period_ms: u64) -> io::Result<()> {
     let setting = Itimerspec {
         it_interval: timespec(period_ms),
-        it_value: timespec(due_ms.max(1)),
+        it_value: timespec(due_ms),
     };
     timerfd_settime(fd, TimerfdTimerFlags::ABSTIME, &setting)?;
     Ok(())
 }
 
 /// How often the timer rang since it was asked last; at least once. Cancel-safe: what was not read stays in the timer.
-async fn expirations(fd: &AsyncFd<OwnedFd>) -> io::Result<u64> {
+pub(super) async fn expirations(fd: &AsyncFd<impl AsFd + AsRawFd>) -> io::Result<u64> {
     loop {
         let mut ready = fd.readable().await?;
         let mut expirations = [0; 8];

@@ -9,16 +9,19 @@ use tokio::{runtime::Builder, time::timeout};
 
 use super::{failure::Failure, readings};
 use crate::{
+    clock::boottime_ms,
     config, device_id,
-    sampler::{Sample, Sampler, SamplerSettings},
+    sampler::{NfsInBand, Sample, Sampler, SamplerSettings},
     sources::{
+        nfs_in_band,
         nfs_null::Probe,
         nfs_server::{self, Server},
     },
     world::World,
 };
 
-const NULL_CALL: Duration = Duration::from_secs(1);
+/// How long a probe may take: a person waits for it.
+const PROBE: Duration = Duration::from_secs(1);
 
 /// What `picketd sample` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,8 +29,8 @@ pub struct Args {
     /// The machine's root; any other than / is a tree that stands for a machine, and nothing outside of it is read
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
-    /// A configuration's file: its id, sensors and nfs_probe count. Without one there are no sensors, and the NFS server of
-    /// the root is asked
+    /// A configuration's file: its id, sensors, nfs_probe and nfs_in_band count. Without one there are no sensors, and the
+    /// NFS server of the root is asked
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print one line of JSON: {"device":ID or null,"readings":{NAME:INTEGER,...},"gaps":{NAME:REASON,...}}
@@ -68,16 +71,19 @@ fn sample(
     interval: Option<u16>,
 ) -> Result<Sample, Failure> {
     let mut sampler = Sampler::new(world, settings);
-    let mut boottime_ms = 0;
     if let Some(seconds) = interval {
-        let _ = sampler.sample(boottime_ms);
+        let _ = sampler.sample(boottime_ms());
         thread::sleep(Duration::from_secs(seconds.into()));
-        boottime_ms = u64::from(seconds) * 1000;
     }
     if let Some(server) = nfs_server::server(world, settings.nfs_probe, world.root_mount()) {
         sampler.set_null_rtt(null_rtt(server)?);
     }
-    Ok(sampler.sample(boottime_ms))
+    if settings.nfs_in_band == NfsInBand::Auto {
+        if let Some(root) = nfs_in_band::root(world, world.root_mount()) {
+            sampler.set_in_band(nfs_in_band::once(root, PROBE, boottime_ms()));
+        }
+    }
+    Ok(sampler.sample(boottime_ms()))
 }
 
 /// One NULL call, given one second: a person waits for it.
@@ -89,7 +95,7 @@ fn null_rtt(server: Server) -> Result<Reading, Failure> {
     Ok(runtime.block_on(async {
         let mut probe = Probe::spawn(server);
         probe.start();
-        let _ = timeout(NULL_CALL, probe.ended()).await;
+        let _ = timeout(PROBE, probe.ended()).await;
         probe.take()
     }))
 }

@@ -47,6 +47,7 @@ pub const KEYS: &[Key] = &[
         default: Some("5"),
     },
     key("nfs_probe", Some("auto")),
+    key("nfs_in_band", Some("auto")),
     key("lifeboat", Some("auto")),
     key("user", None),
     key("password_file", None),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     lifeboat::Wanted,
-    sampler::{NfsProbe, SamplerSettings},
+    sampler::{NfsInBand, NfsProbe, SamplerSettings},
     telemetry::{AckMode, MAX_TEMPERATURE_LIMITS, MIN_SPOOL_BYTES},
     trust::Unjudged,
 };
@@ -102,6 +102,7 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
     let state_dir = reader.take("state_dir", absolute);
     let telemetry = telemetry(reader);
     let nfs_probe = reader.take("nfs_probe", nfs_probe);
+    let nfs_in_band = reader.take("nfs_in_band", nfs_in_band);
     let lifeboat = reader.take("lifeboat", lifeboat);
     let log = reader.take("log", level);
     let link = link(reader, broker, topic_root);
@@ -110,6 +111,7 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
         link,
         sampler: SamplerSettings {
             nfs_probe,
+            nfs_in_band,
             sensors: sensor::build(reader, sensors),
         },
         telemetry,
@@ -251,6 +253,14 @@ fn nfs_probe(raw: &Raw) -> Result<NfsProbe, String> {
             "write \"auto\", \"off\", or the server's address and port, like \"192.0.2.1:2049\""
                 .to_owned()
         }),
+    }
+}
+
+fn nfs_in_band(raw: &Raw) -> Result<NfsInBand, String> {
+    match raw.text()? {
+        "auto" => Ok(NfsInBand::Auto),
+        "off" => Ok(NfsInBand::Off),
+        _ => Err("write \"auto\" or \"off\"".to_owned()),
     }
 }
 

@@ -157,6 +157,10 @@ const WRONG: &[(&str, &[&str])] = &[
         "nfs_probe = \"server\"",
         &["`nfs_probe`", "\"auto\", \"off\""],
     ),
+    (
+        "nfs_in_band = \"192.0.2.1:2049\"",
+        &["`nfs_in_band`", "\"auto\" or \"off\""],
+    ),
     ("log = \"loud\"", &["`log`", "\"debug\""]),
     (
         "password_file = \"/etc/passwd\"",

@@ -14,6 +14,7 @@ use crate::{
     runtime_state::{Progress, RuntimeState},
     sampler::Sampler,
     telemetry::{Action, DeliveryId, Input, Telemetry},
+    verdict::Verdicts,
     world::OnDisk,
 };
 
@@ -24,6 +25,8 @@ pub struct Parts {
     pub sampler: Sampler,
     /// Decides what is said, and when.
     pub telemetry: Telemetry,
+    /// Decides what is thought of the NFS server and the disk.
+    pub verdicts: Verdicts,
     /// Decides what is done that was ordered.
     pub commands: Commands,
     /// The run directory.
@@ -106,6 +109,7 @@ impl Agent {
             sample,
         };
         self.tell(input, outside);
+        self.judge(outside);
         self.look_at_commands(outside);
         self.parts.notifier.say(&Word::Watchdog);
     }
@@ -163,8 +167,8 @@ impl Agent {
         match event {
             DiskEvent::Reread(now) => self.reread(*now, outside),
             DiskEvent::RereadHangs => self.reread_hangs(),
-            DiskEvent::Deleted(deleted) => self.tell_deleted(deleted),
-            DiskEvent::DeletionHangs => self.tell_deleted(Err(disk::hangs())),
+            DiskEvent::Deleted(deleted) => self.spool_deleted(deleted, outside),
+            DiskEvent::DeletionHangs => self.spool_deleted(Err(disk::hangs()), outside),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use picket_proto::{Report, State, Status, command::action_name};
+use rustix::io::Errno;
 
 use super::{Agent, Outside};
 use crate::{
@@ -41,7 +42,12 @@ impl Agent {
                 ..
             } => tracing::warn!("{problem}"),
         }
+        let said = match &outcome {
+            Outcome::Unknown => Err(Errno::TIMEDOUT),
+            _ => outside.journal.said(),
+        };
         self.command(Input::Journal(outcome), outside);
+        self.disk_said(said, outside);
     }
 
     pub(super) fn host<L: Link, H: Host>(&mut self, event: HostEvent, outside: &mut Outside<L, H>) {

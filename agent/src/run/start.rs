@@ -1,7 +1,10 @@
 //! How an agent comes up: from its configuration to the running loop. Each step says what it tried when it fails.
 use std::{io, path::Path};
 
-use rustix::rand::{GetRandomFlags, getrandom};
+use rustix::{
+    io::Errno,
+    rand::{GetRandomFlags, getrandom},
+};
 
 use super::{
     Agent, Outside, Parts, Waits, commands,
@@ -10,9 +13,10 @@ use super::{
     signers::{self, Signers},
     spool_file,
     status::status,
+    verdicts,
 };
 use crate::{
-    clock::boottime_ms,
+    clock::{Bell, boottime_ms},
     command::{CommandSettings, Commands},
     config::{Loaded, Periods, Settings},
     device_id, host,
@@ -23,10 +27,11 @@ use crate::{
     log,
     notify::{Notifier, Word},
     runtime_state::{Progress, RuntimeError, RuntimeState},
-    sampler::Sampler,
-    sources::{nfs_null::Probe, nfs_server},
+    sampler::{NfsInBand, Sampler},
+    sources::{nfs_in_band, nfs_null::Probe, nfs_server},
     telemetry::{self, Telemetry, TelemetrySettings},
     trust,
+    verdict::{self, Verdicts},
     world::{OnDisk, World},
 };
 
@@ -90,6 +95,10 @@ pub fn run(
     let left = Left {
         spool: saved_spool(&settings, &state_dir, opened.problem.as_ref()),
         record,
+        said: match &opened.problem {
+            Some(Problem::Hangs { .. }) => Err(Errno::TIMEDOUT),
+            _ => opened.journal.said(),
+        },
         problem: opened.problem,
         state,
         state_dir,
@@ -101,9 +110,13 @@ pub fn run(
         if let Some(server) = nfs_server::server(world, probe, world.root_mount()) {
             parts.sampler.drive(Probe::spawn(server));
         }
+        let bell = in_band(world, settings.sampler.nfs_in_band, &mut parts.sampler)
+            .map_err(StartError::Wait)?;
         let link = MqttLink::start(settings.link, access, identity, parts.connection);
-        let outside = Outside::new(link, host, opened.journal, periods.period_ms());
-        let waits = outside.and_then(Waits::new).map_err(StartError::Wait)?;
+        let mut outside = Outside::new(link, host, opened.journal, periods.period_ms())
+            .map_err(StartError::Wait)?;
+        outside.listen(bell);
+        let waits = Waits::new(outside).map_err(StartError::Wait)?;
         parts.notifier.say(&Word::Ready);
         parts.notifier.say(&Word::silence(periods));
         serve(Agent::new(parts), waits)
@@ -118,6 +131,8 @@ pub(super) struct Left {
     pub(super) record: Option<Record>,
     /// What is wrong with the journal.
     pub(super) problem: Option<Problem>,
+    /// What the disk of the journal said.
+    pub(super) said: Result<(), Errno>,
     /// The saved spool.
     pub(super) spool: Option<Vec<u8>>,
     /// The run directory, locked.
@@ -171,8 +186,11 @@ pub(super) fn parts(
     if let Some(last) = commands.last_operation() {
         commands::tell(last, &mut status);
     }
+    let verdicts = verdicts(world, left.said);
+    verdicts::tell(&verdicts, &mut status);
     Parts {
         signers_known,
+        verdicts,
         saved: left.spool.is_some() && telemetry.image_error().is_none(),
         sampler: Sampler::new(world, &settings.sampler),
         telemetry,
@@ -191,6 +209,37 @@ pub(super) fn parts(
             effective: loaded.effective,
         },
     }
+}
+
+/// What is thought of the server and the disk before anything was seen of the one, and `said` by the other.
+fn verdicts(world: &World, said: Result<(), Errno>) -> Verdicts {
+    let mut verdicts = match nfs_server::is_nfs(world, world.root_mount()) {
+        true => Verdicts::of_nfs(boottime_ms()),
+        false => Verdicts::of_disk(),
+    };
+    if let Some(fault) = said.err().and_then(verdict::fault) {
+        verdicts.handle(verdict::Input::Wrote(Err(fault)), boottime_ms());
+    }
+    verdicts
+}
+
+/// Starts the in-band probe where there is something to ask; the bell is mute elsewhere, and where there can be no thread for it.
+fn in_band(world: &World, wanted: NfsInBand, sampler: &mut Sampler) -> io::Result<Bell> {
+    let root = match wanted {
+        NfsInBand::Auto => nfs_in_band::root(world, world.root_mount()),
+        NfsInBand::Off => None,
+    };
+    let Some(root) = root else {
+        return Ok(Bell::mute());
+    };
+    let (bell, striker) = Bell::new()?;
+    match nfs_in_band::Probe::spawn(root, striker) {
+        Ok(probe) => sampler.drive_in_band(probe),
+        Err(error) => tracing::warn!(
+            "the in-band probe has no thread: {error}; a server that hangs shows later, by its NULL calls alone"
+        ),
+    }
+    Ok(bell)
 }
 
 /// 16 random bytes of the kernel; `None` as long as it has none, early in a boot.

@@ -1,21 +1,26 @@
 //! The agent with a link and a host that do what a test says; everything else is real, on a tree.
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::mpsc, time::Duration};
 
-use picket_proto::{BootId, Channel, DeviceId, Status, frame};
+use picket_proto::{
+    BootId, Channel, DeviceId, DiskFault, EventKind, EventReport, NfsState, Status, frame,
+};
 use picket_test_keys::TestKey;
+use rustix::io::Errno;
 
 use super::{
     Agent, Outside, StartError,
     start::{self, Left, saved_spool},
 };
 use crate::{
-    clock::{Slot, boottime_ms},
+    clock::{Bell, Slot, boottime_ms},
     config,
     host::{Host, HostEvent},
     journal::{self, Problem},
     lifeboat::Standing,
     link::{Identity, Link, LinkEvent, NotTaken, Publish},
     runtime_state::{RuntimeError, RuntimeState},
+    sources::nfs_in_band::{self, Answer, Call},
+    verdict::InBand,
     world::World,
 };
 
@@ -99,6 +104,63 @@ async fn who_may_sign_is_read_when_a_disk_answers_that_hung_at_the_start() {
     agent.disk(read, &mut outside);
     let status: Status = frame::decode(&outside.link.taken[0].payload).unwrap();
     assert_eq!(status.features.unwrap(), ["telemetry", "commands"]);
+}
+
+/// The server is one that a test lets answer; what the agent makes of it goes out at once, as event and as status.
+#[tokio::test]
+async fn a_server_that_hangs_is_told_as_an_event_and_in_status_and_so_is_its_answer() {
+    let place = tempfile::tempdir().unwrap();
+    let mounts = place.path().join("root/proc/self/mounts");
+    fs::create_dir_all(mounts.parent().unwrap()).unwrap();
+    fs::write(mounts, "127.0.0.1:/pi / nfs4 rw,vers=4.1 0 0\n").unwrap();
+    let (mut agent, mut outside) = agent(place.path(), "nfs_probe = \"off\"\n", None);
+    agent.link(LinkEvent::Connected { connection: 1 }, &mut outside);
+    let (mut bell, striker) = Bell::new().unwrap();
+    let (gate, closed) = mpsc::channel();
+    let probe = nfs_in_band::Probe::calling(Gate(closed), striker).unwrap();
+    agent.parts.sampler.drive_in_band(probe);
+    confirm(&mut agent, &mut outside);
+    tick(&mut agent, &mut outside);
+    confirm(&mut agent, &mut outside);
+    assert_eq!(told(&outside), (Some(NfsState::Ok), None));
+    // As if five seconds had passed since the tick made it.
+    gate.send(()).unwrap();
+    answered(&agent).await;
+    let now_ms = boottime_ms();
+    agent
+        .parts
+        .sampler
+        .ask_in_band(now_ms.saturating_sub(5_000), now_ms);
+    bell.rang().await.unwrap();
+    agent.bell_rang(&mut outside);
+    assert_eq!(
+        told(&outside),
+        (Some(NfsState::Stalled), Some(NfsState::Stalled))
+    );
+    confirm(&mut agent, &mut outside);
+    gate.send(()).unwrap();
+    bell.rang().await.unwrap();
+    agent.bell_rang(&mut outside);
+    assert_eq!(told(&outside), (Some(NfsState::Slow), Some(NfsState::Slow)));
+}
+
+#[tokio::test]
+async fn what_the_disk_refuses_is_told_until_it_takes_a_write() {
+    let place = tempfile::tempdir().unwrap();
+    let (mut agent, mut outside) = agent(place.path(), "", None);
+    agent.link(LinkEvent::Connected { connection: 1 }, &mut outside);
+    for (said, fault) in [
+        (Err(Errno::ACCESS), None),
+        (Err(Errno::ROFS), Some(DiskFault::ReadOnly)),
+        (Err(Errno::NOSPC), Some(DiskFault::Full)),
+        (Ok(()), None),
+    ] {
+        agent.disk_said(said, &mut outside);
+        let status = status(&outside);
+        let trouble = status.disk_trouble.map(|trouble| trouble.fault);
+        assert_eq!(trouble, fault, "{said:?}");
+        assert_eq!(status.nfs_verdict, None, "this root is not on NFS");
+    }
 }
 
 /// Its journal may be of another device, and its LED may blink.
@@ -197,6 +259,7 @@ fn agent(
         Left {
             record: None,
             problem,
+            said: Ok(()),
             spool: None,
             state: RuntimeState::open(&world.run_dir(), IDENTITY.boot).unwrap(),
             state_dir: (&state).into(),
@@ -213,6 +276,57 @@ fn tick(agent: &mut Agent, outside: &mut Outside<FakeLink, NoHost>) {
         missed: 0,
     };
     agent.tick(slot, outside);
+}
+
+/// The broker has everything that was published so far.
+fn confirm(agent: &mut Agent, outside: &mut Outside<FakeLink, NoHost>) {
+    let published = outside.link.taken.iter();
+    let deliveries: Vec<_> = published.filter_map(|publish| publish.delivery).collect();
+    for delivery in deliveries {
+        agent.link(LinkEvent::Delivered(delivery), outside);
+    }
+}
+
+/// What status and the last event say of the server.
+fn told(outside: &Outside<FakeLink, NoHost>) -> (Option<NfsState>, Option<NfsState>) {
+    let events = outside.link.taken.iter().rev();
+    let events = events.filter(|publish| publish.channel == Channel::Event);
+    let events = events.flat_map(|publish| {
+        let report: EventReport = frame::decode(&publish.payload).unwrap();
+        report.events.into_iter().rev()
+    });
+    let verdict = events.filter_map(|event| match event.what {
+        EventKind::NfsVerdict(verdict) => Some(verdict.verdict),
+        _ => None,
+    });
+    let in_status = status(outside).nfs_verdict.map(|verdict| verdict.verdict);
+    (in_status, verdict.into_iter().next())
+}
+
+fn status(outside: &Outside<FakeLink, NoHost>) -> Status {
+    let mut published = outside.link.taken.iter().rev();
+    let status = published.find(|publish| publish.channel == Channel::Status);
+    frame::decode(&status.expect("it was announced").payload).unwrap()
+}
+
+/// A server that answers once for each word of the test.
+struct Gate(mpsc::Receiver<()>);
+
+impl Call for Gate {
+    fn call(&mut self) -> Answer {
+        let _ = self.0.recv();
+        Answer {
+            took: Ok(Duration::from_micros(400)),
+            room: None,
+        }
+    }
+}
+
+/// Waits until the probe that is out has its answer.
+async fn answered(agent: &Agent) {
+    while matches!(agent.parts.sampler.in_band(), InBand::Waiting { .. }) {
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Takes everything, or nothing.

@@ -57,20 +57,21 @@ impl NfsMountSource {
         }
     }
 
-    /// Reads the counters. Whatever is missing is a gap: [`Gap::Absent`] if that mount is not on NFS.
-    pub fn read(&mut self, buffer: &mut Vec<u8>) -> NfsReadings {
+    /// Reads the counters. Whatever is missing is a gap: [`Gap::Absent`] if that mount is not on NFS. `late_ms` is how long a call of
+    /// our own took that ended since the last read and had waited out a stall: it is left out of the mean of `execute`.
+    pub fn read(&mut self, buffer: &mut Vec<u8>, late_ms: Option<u64>) -> NfsReadings {
         let interval = self
             .file
             .read(buffer)
             .and_then(|text| find(&self.finder, text))
             .and_then(|section| self.counters.update(section));
         match interval {
-            Ok(_) | Err(Gap::FirstInterval | Gap::Reset) => self.readings(interval),
+            Ok(_) | Err(Gap::FirstInterval | Gap::Reset) => self.readings(interval, late_ms),
             Err(gap) => NfsReadings::all(gap),
         }
     }
 
-    fn readings(&self, interval: Result<Interval, Gap>) -> NfsReadings {
+    fn readings(&self, interval: Result<Interval, Gap>, late_ms: Option<u64>) -> NfsReadings {
         let totals = self.counters.totals();
         let mean = |sum: fn(&Interval) -> u64| {
             mean(sum(interval.as_ref().map_err(|gap| *gap)?), interval?.ops)
@@ -78,7 +79,7 @@ impl NfsMountSource {
         NfsReadings {
             ops: Ok(counter(totals.ops)),
             rtt: mean(|interval| interval.rtt_ms),
-            execute: mean(|interval| interval.execute_ms),
+            execute: interval.and_then(|interval| execute(&interval, late_ms)),
             queue: mean(|interval| interval.queue_ms),
             retransmits: Ok(counter(totals.retransmits)),
             timeouts: Ok(counter(totals.timeouts)),
@@ -125,6 +126,17 @@ fn find<'t>(finder: &Finder<'_>, text: &'t [u8]) -> Result<&'t [u8], Gap> {
     })
 }
 
+/// The mean time from start to end, without a call of our own.
+fn execute(interval: &Interval, late_ms: Option<u64>) -> Reading {
+    match late_ms {
+        None => mean(interval.execute_ms, interval.ops),
+        Some(late_ms) => mean(
+            interval.execute_ms.saturating_sub(late_ms),
+            interval.ops.saturating_sub(1),
+        ),
+    }
+}
+
 /// Sums beyond 63 bits stay at the largest value of the wire.
 fn counter(sum: u64) -> i64 {
     i64::try_from(sum).unwrap_or(i64::MAX)
@@ -157,7 +169,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let mut source = NfsMountSource::new(&World::new(tree.path()), "/");
         put(tree.path(), &mount("/", "nfs4", "10 11 1 0 0 20 30 40 2"));
-        let first = source.read(&mut Vec::new());
+        let first = source.read(&mut Vec::new(), None);
         assert_eq!((first.ops, first.rtt), (Ok(10), Err(Gap::FirstInterval)));
         put(tree.path(), &mount("/", "nfs4", "13 15 2 0 0 21 40 49 3"));
         let expected = NfsReadings {
@@ -170,12 +182,31 @@ mod tests {
             errors: Ok(3),
             reconnects: Ok(2),
         };
-        assert_eq!(source.read(&mut Vec::new()), expected);
-        let idle = source.read(&mut Vec::new());
+        assert_eq!(source.read(&mut Vec::new(), None), expected);
+        let idle = source.read(&mut Vec::new(), None);
         assert_eq!((idle.ops, idle.execute), (Ok(13), Err(Gap::Idle)));
         put(tree.path(), &mount("/", "nfs4", "1 1 0 0 0 1 1 1 0"));
-        let remounted = source.read(&mut Vec::new());
+        let remounted = source.read(&mut Vec::new(), None);
         assert_eq!((remounted.ops, remounted.queue), (Ok(14), Err(Gap::Reset)));
+    }
+
+    #[test]
+    fn a_call_of_our_own_that_waited_out_a_stall_is_no_part_of_the_mean() {
+        for (now, late_ms, execute) in [
+            ("12 12 0 0 0 20 40 180060 0", Some(180_000), Ok(20_000)),
+            ("12 12 0 0 0 20 40 180060 0", None, Ok(90_010_000)),
+            ("11 11 0 0 0 20 40 180040 0", Some(180_000), Err(Gap::Idle)),
+            ("12 12 0 0 0 20 40 41 0", Some(180_000), Ok(0)),
+        ] {
+            let tree = tempfile::tempdir().unwrap();
+            let mut source = NfsMountSource::new(&World::new(tree.path()), "/");
+            put(tree.path(), &mount("/", "nfs4", "10 10 0 0 0 20 30 40 0"));
+            source.read(&mut Vec::new(), None);
+            put(tree.path(), &mount("/", "nfs4", now));
+            let readings = source.read(&mut Vec::new(), late_ms);
+            assert_eq!(readings.execute, execute, "{now} {late_ms:?}");
+            assert_eq!(readings.errors, Ok(0));
+        }
     }
 
     #[test]
@@ -201,7 +232,7 @@ mod tests {
             ),
         ] {
             put(tree.path(), &text);
-            let readings = NfsMountSource::new(&world, mountpoint).read(&mut Vec::new());
+            let readings = NfsMountSource::new(&world, mountpoint).read(&mut Vec::new(), None);
             assert_eq!(readings.ops, reading, "{text:.200}");
         }
     }
@@ -212,7 +243,8 @@ mod tests {
         let lower = mount("/", "nfs4", "10 11 1 0 0 20 30 40 2");
         let upper = mount("/", "nfs", "3 3 0 0 0 1 1 1 0");
         put(tree.path(), &(lower + &upper[HEAD.len()..]));
-        let readings = NfsMountSource::new(&World::new(tree.path()), "/").read(&mut Vec::new());
+        let readings =
+            NfsMountSource::new(&World::new(tree.path()), "/").read(&mut Vec::new(), None);
         assert_eq!(readings.ops, Ok(3));
     }
 
@@ -242,9 +274,9 @@ mod tests {
             };
             let mut source = NfsMountSource::new(&World::new(tree.path()), "/");
             put(tree.path(), &text("10 11 1 0 0 20 30 40 2"));
-            source.read(&mut Vec::new());
+            source.read(&mut Vec::new(), None);
             put(tree.path(), &text("13 15 2 0 0 21 40 49 3"));
-            let readings = source.read(&mut Vec::new());
+            let readings = source.read(&mut Vec::new(), None);
             assert_eq!(
                 (readings.ops, readings.rtt, readings.reconnects),
                 (Ok(13), Ok(3333), Ok(2)),

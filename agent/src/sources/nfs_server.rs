@@ -32,16 +32,19 @@ pub fn server(world: &World, probe: NfsProbe, mountpoint: &str) -> Option<Server
     }
 }
 
+/// Whether the file system at `mountpoint` (written as the kernel writes it) is on NFS.
+#[must_use]
+pub fn is_nfs(world: &World, mountpoint: &str) -> bool {
+    let mounts = world.read("proc/self/mounts", MAX_FILE);
+    mounts.is_ok_and(|text| options(&String::from_utf8_lossy(&text), mountpoint).is_some())
+}
+
 /// Understands `/proc/self/mounts`: the options `addr=`, `port=`, `proto=` and `vers=` of the NFS mount at `mountpoint`. Of
 /// several at one place the last counts: it lies on top of the others.
 #[must_use]
 pub fn parse(text: &[u8], mountpoint: &str) -> Option<Server> {
     let text = String::from_utf8_lossy(text);
-    let options = text.lines().rev().find_map(|line| {
-        let mut fields = line.split(' ').skip(1);
-        let here = fields.next()? == mountpoint && matches!(fields.next()?, "nfs" | "nfs4");
-        here.then(|| fields.next())?
-    })?;
+    let options = options(&text, mountpoint)?;
     let option = |key: &str| {
         let mut options = options.split(',');
         options.find_map(|option| option.strip_prefix(key)?.strip_prefix('='))
@@ -57,6 +60,15 @@ pub fn parse(text: &[u8], mountpoint: &str) -> Option<Server> {
     (2..=4).contains(&version).then_some(Server {
         address: SocketAddr::new(address, port),
         version,
+    })
+}
+
+/// The options of the NFS mount at that place.
+fn options<'t>(text: &'t str, mountpoint: &str) -> Option<&'t str> {
+    text.lines().rev().find_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let here = fields.next()? == mountpoint && matches!(fields.next()?, "nfs" | "nfs4");
+        here.then(|| fields.next())?
     })
 }
 
@@ -132,6 +144,7 @@ mod tests {
                 version: 3
             })
         );
+        assert!(!is_nfs(&world, "/"));
         assert_eq!(server(&world, NfsProbe::Auto, "/"), None);
         assert_eq!(server(&world, NfsProbe::Off, "/"), None);
     }

@@ -1,5 +1,5 @@
 //! What goes into the telemetry core and what comes out of it. Data only.
-use picket_proto::{Ack, BootId, Channel, DeviceId, WallClock};
+use picket_proto::{Ack, BootId, Channel, DeviceId, EventKind, WallClock};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::Periods, sampler::Sample};
@@ -100,6 +100,8 @@ pub enum Input {
         /// Off, or on again.
         active: bool,
     },
+    /// An edge that somebody else found. It is worth a flush of its own.
+    Edge(EventKind),
     /// The time that [`super::Telemetry::deadline`] named has come.
     Deadline,
     /// Ticks and batches come at other times from now on. What was sampled at the old ones goes out first.

@@ -135,6 +135,10 @@ impl Telemetry {
                 self.event(EventKind::OversizedPacket { active }, now_ms);
                 self.urgent = true;
             }
+            Input::Edge(what) => {
+                self.event(what, now_ms);
+                self.urgent = true;
+            }
             Input::Configure(periods) => self.configure(periods),
             Input::Deadline => {}
             Input::Flush => self.flush(),

@@ -1,5 +1,5 @@
 //! Whatever happens in whatever order, the account closes.
-use picket_proto::{Ack, BootAck, BootId, TickRange};
+use picket_proto::{Ack, BootAck, BootId, DiskFault, EventKind, TickRange};
 use picketd::{
     config::{Periods, WINDOWS_MS},
     telemetry::{AckMode, Input, Resume, Telemetry},
@@ -21,6 +21,7 @@ enum Step {
     Flush,
     Configure(u32, u32),
     Oversized,
+    Edge,
     Restart,
     Reboot,
     Crash,
@@ -42,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (prop::sample::select(vec![100, 2_000, 10_000, 60_000]), 1u32..400)
             .prop_map(|(period_ms, ticks)| Step::Configure(period_ms, ticks.max(800 / period_ms))),
         1 => Just(Step::Oversized),
+        1 => Just(Step::Edge),
         1 => Just(Step::Restart),
         1 => Just(Step::Reboot),
         1 => Just(Step::Crash),
@@ -168,6 +170,10 @@ fn perform(rig: &mut Rig, step: Step) {
             rig.configure(Periods::new(period_ms, window_ms).unwrap());
         }
         Step::Oversized => rig.input(Input::OversizedPacket { active: true }),
+        Step::Edge => rig.input(Input::Edge(EventKind::DiskFault {
+            active: true,
+            fault: DiskFault::Full,
+        })),
         Step::Restart => rig.restart(rig.settings.boot),
         Step::Reboot => {
             let next = rig.made.len() as u8 + 1;

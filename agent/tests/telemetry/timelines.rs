@@ -1,7 +1,7 @@
 //! Timelines: at 125 this arrives, at 190 expect that batch.
 use picket_proto::{
-    Ack, BatchHeader, BootAck, BootId, Channel, EventKind, MetricId, Quality, TickRange, WallClock,
-    metric,
+    Ack, BatchHeader, BootAck, BootId, Channel, EventKind, MetricId, NfsState, NfsVerdict, Quality,
+    TickRange, WallClock, metric,
 };
 use picketd::{
     config::Periods,
@@ -149,6 +149,22 @@ fn an_edge_goes_out_at_once_with_the_batch_and_not_more_than_five_times_in_a_bur
         rig.collector.events[&BOOT].len() as u64,
         rig.telemetry.progress().next_event
     );
+}
+
+#[test]
+fn an_edge_that_somebody_else_found_goes_out_at_once() {
+    let mut rig = Rig::new(settings(AckMode::Puback, SPOOL), numbered);
+    rig.connect();
+    rig.run_ms(5_000);
+    let before = rig.collector.reports.len();
+    let what = EventKind::NfsVerdict(NfsVerdict {
+        verdict: NfsState::Stalled,
+        since_ms: 7,
+    });
+    rig.input(Input::Edge(what.clone()));
+    let reports = &rig.collector.reports[before..];
+    let told = reports.iter().flat_map(|report| &report.events);
+    assert_eq!(told.last().map(|event| event.what.clone()), Some(what));
 }
 
 #[test]

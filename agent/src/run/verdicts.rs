@@ -1,0 +1,125 @@
+//! What joins the verdicts to the rest: their core is shown what was seen, and what it says becomes an event, a word in `status`
+//! and a line in the log. It decides nothing.
+use std::io;
+
+use picket_proto::{DiskFault, NfsState, NfsVerdict, Status};
+use rustix::io::Errno;
+
+use super::{Agent, Outside};
+use crate::{
+    clock,
+    host::Host,
+    link::Link,
+    telemetry,
+    verdict::{self, Change, Input, PATIENCE_MS, Verdicts},
+};
+
+impl Agent {
+    /// After a tick: how the server looked in its sample. Then the next in-band probe is made.
+    pub(super) fn judge<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
+        self.see(Input::Tick(self.parts.sampler.views()), outside);
+        if let Some(room) = self.parts.sampler.room() {
+            self.see(Input::Room(room), outside);
+        }
+        let now_ms = clock::boottime_ms();
+        let due_ms = self.parts.verdicts.deadline();
+        self.parts
+            .sampler
+            .ask_in_band(now_ms, due_ms.unwrap_or(now_ms + PATIENCE_MS));
+    }
+
+    /// The in-band probe has no answer in time, or a late one.
+    pub(super) fn bell_rang<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
+        self.see(Input::InBand(self.parts.sampler.in_band()), outside);
+    }
+
+    /// What a write to the disk met. An error that is none of the disk (a right, a name) says nothing.
+    pub(super) fn disk_said<L: Link, H: Host>(
+        &mut self,
+        said: Result<(), Errno>,
+        outside: &mut Outside<L, H>,
+    ) {
+        match said.map_err(verdict::fault) {
+            Ok(()) => self.see(Input::Wrote(Ok(())), outside),
+            Err(Some(fault)) => self.see(Input::Wrote(Err(fault)), outside),
+            Err(None) => {}
+        }
+    }
+
+    /// The saved spool is deleted, or not: that is a write, too.
+    pub(super) fn spool_deleted<L: Link, H: Host>(
+        &mut self,
+        deleted: io::Result<()>,
+        outside: &mut Outside<L, H>,
+    ) {
+        let said = said(&deleted);
+        self.tell_deleted(deleted);
+        self.disk_said(said, outside);
+    }
+
+    fn see<L: Link, H: Host>(&mut self, input: Input, outside: &mut Outside<L, H>) {
+        let change = self.parts.verdicts.handle(input, clock::boottime_ms());
+        let Some(change) = change else {
+            return;
+        };
+        note(&change);
+        tell(&self.parts.verdicts, &mut self.parts.status);
+        self.tell(telemetry::Input::Edge(change.into()), outside);
+        self.announce(outside);
+    }
+}
+
+/// What the system said, in the kernel's numbers.
+fn said(result: &io::Result<()>) -> Result<(), Errno> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(Errno::TIMEDOUT),
+        // Whatever isn't the kernel's says nothing of the disk, like a right that is missing.
+        Err(error) => Err(error
+            .raw_os_error()
+            .map_or(Errno::PERM, Errno::from_raw_os_error)),
+    }
+}
+
+/// What `status` tells of them.
+pub(super) fn tell(verdicts: &Verdicts, status: &mut Status) {
+    status.nfs_verdict = verdicts.nfs();
+    status.disk_trouble = verdicts.disk();
+}
+
+fn note(change: &Change) {
+    match change {
+        Change::Nfs(NfsVerdict { verdict, since_ms }) => match verdict {
+            NfsState::Ok => tracing::info!("the NFS server of the root answers as it should"),
+            NfsState::Slow => tracing::warn!("the NFS server of the root answers, and slowly"),
+            NfsState::Stalled => tracing::error!(
+                since_ms,
+                "the NFS server of the root doesn't answer; look at the server and the line to it"
+            ),
+            NfsState::Stale => tracing::error!(
+                "the NFS server doesn't know this root any more (ESTALE); only a reboot helps, once the export is there"
+            ),
+            NfsState::Other(_) => {}
+        },
+        Change::Disk {
+            active: false,
+            fault,
+        } => tracing::info!("the disk is no more {}", words(*fault)),
+        Change::Disk {
+            active: true,
+            fault,
+        } => tracing::error!("the disk is {}", words(*fault)),
+    }
+}
+
+fn words(fault: DiskFault) -> &'static str {
+    match fault {
+        DiskFault::Full => "full (ENOSPC)",
+        DiskFault::ReadOnly => "read-only (EROFS)",
+        DiskFault::Quota => "at its quota (EDQUOT)",
+        DiskFault::IoError => "failing (EIO)",
+        DiskFault::Stale => "gone (ESTALE)",
+        DiskFault::NoAnswer => "silent: it doesn't answer",
+        DiskFault::Other(_) => "refusing",
+    }
+}
