@@ -1,23 +1,14 @@
 //! Whether anything speaks against a reboot: a user's wish, and what could keep the machine from coming up again. It decides
 //! nothing.
-use std::{
-    io::Read,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{io::Read, time::Duration};
 
 use picket_proto::Gap;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout_at},
-};
 
 use super::Preflight;
-use crate::world::World;
+use crate::{
+    errand::{Errand, News},
+    world::World,
+};
 
 /// Where a user of the machine says that, and why, it must not be rebooted: in the first line.
 pub(super) const INHIBIT: &str = "run/picket/inhibit";
@@ -35,76 +26,66 @@ const STACK: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Preflights {
     world: World,
-    /// A thread that looks has not come back.
-    hangs: Arc<AtomicBool>,
-    looking: Option<Looking>,
+    /// The look at the boot folder.
+    look: Errand<Vec<String>>,
+    wanted: Option<Wanted>,
 }
 
+/// A preflight that has not ended.
 #[derive(Debug)]
-struct Looking {
+struct Wanted {
     inhibited: Option<String>,
-    warnings: oneshot::Receiver<Vec<String>>,
-    deadline: Instant,
+    /// The boot folder is known not to answer: a look before this one hangs.
+    hangs: bool,
 }
 
 impl Preflights {
     pub(super) fn new(world: &World) -> Self {
         Self {
             world: world.clone(),
-            hangs: Arc::default(),
-            looking: None,
+            look: Errand::new("preflight", STACK),
+            wanted: None,
         }
     }
 
-    /// Begins to look. A look that is under way is begun anew.
+    /// Begins to look. A look that is under way counts for this one, too.
     pub(super) fn begin(&mut self) {
         let world = self.world.clone();
         self.begin_with(move || boot_warnings(&world));
     }
 
     fn begin_with(&mut self, look: impl FnOnce() -> Vec<String> + Send + 'static) {
-        let (answer, warnings) = oneshot::channel();
-        if !self.hangs.swap(true, Ordering::AcqRel) {
-            let hangs = self.hangs.clone();
-            let thread = thread::Builder::new()
-                .name("preflight".to_owned())
-                .stack_size(STACK);
-            let spawned = thread.spawn(move || {
-                let warnings = look();
-                hangs.store(false, Ordering::Release);
-                // Nobody waits any more if the deadline has passed.
-                let _ = answer.send(warnings);
-            });
-            if spawned.is_err() {
-                self.hangs.store(false, Ordering::Release);
-            }
-        }
-        self.looking = Some(Looking {
+        let under_way = self.wanted.take().is_some_and(|wanted| !wanted.hangs);
+        let looks = under_way || self.look.begin(PATIENCE, look).is_ok();
+        self.wanted = Some(Wanted {
             inhibited: inhibited(&self.world),
-            warnings,
-            deadline: Instant::now() + PATIENCE,
+            hangs: !looks,
         });
     }
 
     /// The end of the look that is under way, or never. Cancel-safe: what was looked at stays until it is taken.
     pub(super) async fn ended(&mut self) -> Preflight {
-        let Some(looking) = &mut self.looking else {
-            return std::future::pending().await;
-        };
-        // Cancel-safe: the receiver is only lent.
-        let warnings = match timeout_at(looking.deadline, &mut looking.warnings).await {
-            Ok(Ok(warnings)) => warnings,
-            // Also when no thread looks, because one before still hangs.
-            _ => vec![format!(
-                "the boot folder does not answer within {} s, so nobody looked at it",
-                PATIENCE.as_secs()
-            )],
-        };
-        let inhibited = looking.inhibited.take();
-        self.looking = None;
-        Preflight {
-            inhibited,
-            warnings,
+        loop {
+            let hangs = self.wanted.as_ref().is_some_and(|wanted| wanted.hangs);
+            let news = match hangs {
+                true => News::Overdue,
+                // Cancel-safe: it says so.
+                false => self.look.news().await,
+            };
+            // What comes back late was looked at for one that has ended.
+            let Some(wanted) = self.wanted.take() else {
+                continue;
+            };
+            return Preflight {
+                inhibited: wanted.inhibited,
+                warnings: match news {
+                    News::Back(warnings) => warnings,
+                    News::Overdue => vec![format!(
+                        "the boot folder does not answer within {} s, so nobody looked at it",
+                        PATIENCE.as_secs()
+                    )],
+                },
+            };
         }
     }
 }

@@ -2,6 +2,7 @@
 use std::{fs, os::unix::fs::symlink, path::Path, sync::mpsc};
 
 use rustix::fs::{CWD, Mode, mkfifoat};
+use tokio::time::Instant;
 
 use super::*;
 
@@ -163,12 +164,29 @@ async fn a_boot_folder_that_hangs_is_a_warning_and_no_obstacle() {
     assert_eq!(start.elapsed().as_secs(), 2, "it waited");
     // From here on a thread answers, which a clock that jumps doesn't wait for.
     tokio::time::resume();
-    answer.send(Vec::new()).unwrap();
-    while preflights.hangs.load(Ordering::Acquire) {
-        thread::yield_now();
+    answer.send(vec!["too late".to_owned()]).unwrap();
+    while preflights.look.is_out() {
+        let nothing = tokio::time::timeout(Duration::from_millis(1), preflights.ended()).await;
+        assert!(nothing.is_err(), "it was told after its end");
     }
     preflights.begin_with(|| vec!["looked".to_owned()]);
     assert_eq!(preflights.ended().await.warnings, ["looked"]);
+}
+
+#[tokio::test]
+async fn a_look_that_is_under_way_counts_for_the_next_preflight_too() {
+    let tree = tempfile::tempdir().unwrap();
+    let mut preflights = Preflights::new(&World::new(tree.path()));
+    let (answer, looking) = mpsc::channel();
+    preflights.begin_with(move || looking.recv().unwrap());
+    put(tree.path(), INHIBIT, "backup");
+    preflights.begin_with(|| panic!("two threads look"));
+    answer.send(vec!["looked".to_owned()]).unwrap();
+    let told = Preflight {
+        inhibited: Some("backup".to_owned()),
+        warnings: vec!["looked".to_owned()],
+    };
+    assert_eq!(preflights.ended().await, told);
 }
 
 fn put(tree: &Path, path: &str, text: &str) {
