@@ -12,7 +12,7 @@
 //!    waiting ◄──────────────────────────────┴── disconnected, refused, ◄───┘            │
 //!     │  │ │                                    not confirmed in time                   │
 //!     │  │ └─► in flight (backlog) ──► as above ────────────────────────────────────────┘
-//!     │  └───► joined with its neighbour, when both wait
+//!     │  └───► joined with its neighbour, when both wait (or when both await, and many do)
 //!     └──────► thinned, then dropped, when memory is full ──► lost, and counted
 //! ```
 //! Live batches are fresh and go out as `telemetry`; whatever has waited goes out as `backlog`, oldest first.

@@ -6,7 +6,7 @@ use picket_proto::{
 use picketd::{
     config::Periods,
     sampler::Sample,
-    telemetry::{AckMode, Input, Resume, Telemetry},
+    telemetry::{AckMode, Input, Resume, Telemetry, TelemetrySettings},
 };
 
 use crate::rig::{COLLECTOR, Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
@@ -209,6 +209,30 @@ fn live_goes_on_and_the_backlog_only_probes_while_the_collector_is_away() {
     rig.run_ticks(60);
     rig.settle();
     assert_eq!(rig.account(BOOT), (8700, 8700, 0));
+}
+
+#[test]
+fn with_ten_batches_a_second_and_no_ack_live_goes_on_and_nothing_is_lost() {
+    let settings = TelemetrySettings {
+        period_ms: 100,
+        window_ms: 100,
+        ..settings(collector_mode(), 1024 * 1024)
+    };
+    let mut rig = Rig::new(settings, numbered);
+    rig.connect();
+    rig.faults.acks_lost = true;
+    rig.run_ticks(3_000);
+    let live = rig
+        .collector
+        .batches
+        .iter()
+        .filter(|(channel, _)| *channel == Channel::Telemetry);
+    assert!(live.count() > 2_900);
+    rig.faults = NO_FAULTS;
+    rig.settle();
+    let (made, have, lost) = rig.account(rig.settings.boot);
+    assert_eq!((have, lost), (made, 0));
+    assert_eq!(rig.telemetry.progress().settled, made);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! Each call re-encodes at most one block.
 use picket_proto::{BootId, Packed};
 
-use super::{Entry, Spool, State};
+use super::{Entry, Lane, Spool, State};
 
 /// Thinning stops here: one tick of 64.
 const MAX_STRIDE: u16 = 64;
@@ -10,6 +10,9 @@ const MAX_STRIDE: u16 = 64;
 const MIN_THINNED: u16 = 16;
 /// More entries than this count as a full memory.
 const MAX_ENTRIES: usize = 160;
+/// With more live batches than this awaiting the collector, neighbours among them are joined, too. One a second for the 60 s in which
+/// an ack must come stay as they are.
+const MAX_AWAITING: usize = 64;
 
 /// What one step of making room gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +22,18 @@ pub(in super::super) struct Reclaimed {
 }
 
 impl Spool {
-    /// Joins two waiting neighbours of similar size, newest first. Sizes grow like a binary counter, so that each tick
-    /// is re-encoded a logarithmic number of times only.
+    /// Joins two neighbours of similar size, newest first: waiting ones, or where too many are out, ones that await the collector.
+    /// Sizes grow like a binary counter, so that each tick is re-encoded a logarithmic number of times only.
     pub(in super::super) fn join_similar(&mut self) -> bool {
+        let awaiting = self.entries.iter().filter(|entry| awaits(entry)).count();
         let pairs = self.entries.windows(2).enumerate().rev();
-        let similar = pairs.filter(|(_, pair)| rows(&pair[0]) <= 2 * rows(&pair[1]));
-        let found = similar
-            .filter(|(_, pair)| self.may_join(pair))
-            .map(|(at, _)| at)
-            .next();
-        found.is_some_and(|at| self.join(at))
+        let mut similar = pairs.filter(|(_, pair)| rows(&pair[0]) <= 2 * rows(&pair[1]));
+        let found = similar.find(|(_, pair)| {
+            self.may_join(pair)
+                || (awaiting > MAX_AWAITING && pair.iter().all(awaits) && self.fit(pair))
+        });
+        let at = found.map(|(at, _)| at);
+        at.is_some_and(|at| self.join(at))
     }
 
     /// Joins the first two waiting neighbours that fit into a block.
@@ -117,10 +122,13 @@ impl Spool {
     }
 
     fn may_join(&self, pair: &[Entry]) -> bool {
+        pair.iter().all(|entry| entry.state == State::Waiting) && self.fit(pair)
+    }
+
+    /// Whether two neighbours fit together and into a block.
+    fn fit(&self, pair: &[Entry]) -> bool {
         let [left, right] = pair else { return false };
-        left.state == State::Waiting
-            && right.state == State::Waiting
-            && left.batch.size() + right.batch.size() <= self.block.bytes
+        left.batch.size() + right.batch.size() <= self.block.bytes
             && rows(left) + rows(right) <= u32::from(self.block.rows)
             && left.batch.follows(&right.batch)
     }
@@ -132,6 +140,8 @@ impl Spool {
         let right = self.entries.remove(at + 1);
         let left = &mut self.entries[at];
         left.offered &= right.offered;
+        // Of two that are out the later one's time holds: what was out for a shorter time is not offered again.
+        left.state = right.state;
         left.replace(joined);
         left.batch.header.wall = right.batch.header.wall;
         true
@@ -143,6 +153,17 @@ impl Spool {
         };
         left.batch.joined(&right.batch)
     }
+}
+
+/// Whether it went out live, and only the collector's ack is missing.
+fn awaits(entry: &Entry) -> bool {
+    matches!(
+        entry.state,
+        State::Awaiting {
+            lane: Lane::Live,
+            ..
+        }
+    )
 }
 
 fn rows(entry: &Entry) -> u32 {
