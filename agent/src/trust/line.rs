@@ -2,9 +2,9 @@
 use std::fmt;
 
 use picket_proto::Privilege;
-use ssh_key::{Fingerprint, HashAlg, PublicKey, public::KeyData};
+use ssh_key::{Fingerprint, PublicKey, public::KeyData};
 
-use super::{options::Options, patterns::Patterns, problem::LineFlaw};
+use super::{crypto, options::Options, patterns::Patterns, problem::LineFlaw};
 
 /// Kinds of keys that may sign.
 pub(super) const KINDS: [&str; 2] = ["ssh-ed25519", "sk-ssh-ed25519@openssh.com"];
@@ -69,7 +69,7 @@ impl Signer {
     /// The key's fingerprint, as `ssh-keygen -l` shows it.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        self.key.fingerprint(HashAlg::Sha256)
+        crypto::fingerprint(&self.key)
     }
 }
 
@@ -171,6 +171,7 @@ fn first_word(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use picket_test_keys::{TOUCHED, TestKey};
+    use ssh_key::HashAlg;
 
     use super::*;
 

@@ -6,6 +6,7 @@
 //! Pure but for [`load`]: it gets bytes and the time and returns a command or a refusal. It knows nothing of nonces, targets
 //! and operations: whether a command is fresh, and for this Pi, others decide.
 
+mod crypto;
 mod line;
 mod load;
 mod options;

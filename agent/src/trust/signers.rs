@@ -1,8 +1,9 @@
 //! Who may sign: the lines of `allowed_signers`, and which of them admits a key, an actor and a privilege now.
 use picket_proto::{Privilege, Quality, WallClock};
-use ssh_key::{HashAlg, public::KeyData};
+use ssh_key::public::KeyData;
 
 use super::{
+    crypto,
     line::Signer,
     problem::LineProblem,
     refusal::{Distrust, Refusal},
@@ -91,7 +92,7 @@ impl AllowedSigners {
                 Err(distrust) => closest = Some(closer(closest, distrust)),
             }
         }
-        let unknown = || Distrust::UnknownSigner(key.fingerprint(HashAlg::Sha256));
+        let unknown = || Distrust::UnknownSigner(crypto::fingerprint(key));
         Err(closest.unwrap_or_else(unknown))
     }
 }

@@ -1,11 +1,9 @@
 //! The signature as it comes over the wire: the blob of PROTOCOL.sshsig, by a key of PROTOCOL.u2f or RFC 8709. Every byte is
 //! accounted for, and nothing is allocated for a length that a stranger names. It doesn't know who may sign.
-use ssh_key::{
-    Algorithm, HashAlg, PublicKey, Signature, SshSig,
-    public::{Ed25519PublicKey, KeyData, SkEd25519},
-};
+use ssh_key::public::{Ed25519PublicKey, KeyData, SkEd25519};
 
 use super::{
+    crypto::{self, Hash},
     line::{CERTIFICATE, KINDS},
     refusal::Distrust,
 };
@@ -21,8 +19,12 @@ const SIGNATURE: &str = "signature";
 /// A signature of a kind that is taken here; nobody has looked yet what it is of.
 #[derive(Debug)]
 pub(super) struct Sshsig {
-    parts: SshSig,
-    touched: bool,
+    key: KeyData,
+    namespace: String,
+    hash: Hash,
+    signature: [u8; 64],
+    /// What a token signed besides: its flags and counter.
+    token: Option<[u8; 5]>,
 }
 
 impl Sshsig {
@@ -43,33 +45,73 @@ impl Sshsig {
         if !reserved.is_empty() {
             return Err(Distrust::Reserved);
         }
-        let hash = hash_algorithm(hash)?;
-        let (signature, touched) = signature_of(signature, &key)?;
-        let strange = || Distrust::StrangeNamespace(namespace.into());
-        let name = std::str::from_utf8(namespace).map_err(|_| strange())?;
-        // Of what is left only an empty namespace is refused here.
-        let parts = SshSig::new(key, name, hash, signature).map_err(|_| strange())?;
-        Ok(Self { parts, touched })
+        let hash = hash_named(hash)?;
+        let (signature, token) = signature_of(signature, &key)?;
+        Ok(Self {
+            key,
+            namespace: namespace_of(namespace)?,
+            hash,
+            signature,
+            token,
+        })
     }
 
     pub(super) fn key(&self) -> &KeyData {
-        self.parts.public_key()
+        &self.key
     }
 
     pub(super) fn namespace(&self) -> &str {
-        self.parts.namespace()
+        &self.namespace
     }
 
     /// Whether a person was there: always for a key in a file, whose passphrase nobody sees from here.
     pub(super) fn touched(&self) -> bool {
-        self.touched
+        self.token.is_none_or(|[flags, ..]| flags & TOUCHED != 0)
     }
 
     /// Whether it is the signature of exactly these bytes, by its key, in its namespace.
     pub(super) fn is_of(&self, message: &[u8]) -> bool {
-        PublicKey::from(self.key().clone())
-            .verify(self.namespace(), message, &self.parts)
-            .is_ok()
+        let signed = self.signed_data(message);
+        match (&self.key, &self.token) {
+            (KeyData::Ed25519(key), None) => crypto::verifies(&key.0, &signed, &self.signature),
+            (KeyData::SkEd25519(key), Some(token)) => {
+                let signed = signed_by_token(key.application(), token, &signed);
+                crypto::verifies(&key.public_key().0, &signed, &self.signature)
+            }
+            _ => false,
+        }
+    }
+
+    /// What is signed in place of a message (PROTOCOL.sshsig, section 3).
+    fn signed_data(&self, message: &[u8]) -> Vec<u8> {
+        let mut data = MAGIC.to_vec();
+        let hashed = self.hash.of(message);
+        for string in [
+            self.namespace.as_bytes(),
+            b"",
+            self.hash.name().as_bytes(),
+            hashed.as_ref(),
+        ] {
+            let length = u32::try_from(string.len()).expect("a message is bounded");
+            data.extend_from_slice(&length.to_be_bytes());
+            data.extend_from_slice(string);
+        }
+        data
+    }
+}
+
+/// What a token signs in place of that data (PROTOCOL.u2f, "SSH U2F Signatures").
+fn signed_by_token(application: &str, token: &[u8; 5], data: &[u8]) -> Vec<u8> {
+    let mut signed = Hash::Sha256.of(application.as_bytes()).as_ref().to_vec();
+    signed.extend_from_slice(token);
+    signed.extend_from_slice(Hash::Sha256.of(data).as_ref());
+    signed
+}
+
+fn namespace_of(bytes: &[u8]) -> Result<String, Distrust> {
+    match std::str::from_utf8(bytes) {
+        Ok(name) if !name.is_empty() => Ok(name.to_owned()),
+        Ok(_) | Err(_) => Err(Distrust::StrangeNamespace(bytes.into())),
     }
 }
 
@@ -97,33 +139,28 @@ fn key_data(mut rest: &[u8]) -> Result<KeyData, Distrust> {
     Ok(key)
 }
 
-fn hash_algorithm(name: &[u8]) -> Result<HashAlg, Distrust> {
-    match name {
-        b"sha256" => Ok(HashAlg::Sha256),
-        b"sha512" => Ok(HashAlg::Sha512),
-        other => Err(Distrust::Hash(other.into())),
-    }
+fn hash_named(name: &[u8]) -> Result<Hash, Distrust> {
+    Hash::ALL
+        .into_iter()
+        .find(|hash| hash.name().as_bytes() == name)
+        .ok_or_else(|| Distrust::Hash(name.into()))
 }
 
-/// The signature by that key, and whether a person was there.
-fn signature_of(mut rest: &[u8], key: &KeyData) -> Result<(Signature, bool), Distrust> {
+/// The signature by that key, and what a token adds.
+fn signature_of(mut rest: &[u8], key: &KeyData) -> Result<([u8; 64], Option<[u8; 5]>), Distrust> {
     let kind = string(&mut rest, SIGNATURE)?;
     if kind != key.algorithm().as_str().as_bytes() {
         return Err(Distrust::MixedKinds(kind.into()));
     }
     let mut raw = string(&mut rest, SIGNATURE)?;
-    let mut data = array::<64>(&mut raw, SIGNATURE)?.to_vec();
+    let signature = *array(&mut raw, SIGNATURE)?;
     end(raw, SIGNATURE)?;
-    let mut touched = true;
-    if key.algorithm() == Algorithm::SkEd25519 {
-        let [flags, counter @ ..] = array::<5>(&mut rest, "token's flags and counter")?;
-        touched = flags & TOUCHED != 0;
-        data.push(*flags);
-        data.extend_from_slice(counter);
-    }
+    let token = match key.is_sk_ed25519() {
+        true => Some(*array(&mut rest, "token's flags and counter")?),
+        false => None,
+    };
     end(rest, SIGNATURE)?;
-    let signature = Signature::new(key.algorithm(), data).expect("the length is that of the kind");
-    Ok((signature, touched))
+    Ok((signature, token))
 }
 
 /// Takes a string as SSH writes it (RFC 4251, section 5) from the front of `rest`.

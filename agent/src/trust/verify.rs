@@ -3,9 +3,9 @@
 //! Invariant: what is returned was parsed from the very bytes that were verified. A payload is never encoded again: numbers
 //! have more than one form on the wire.
 use picket_proto::{Command, Privilege, SignedCommand, WallClock, frame};
-use ssh_key::HashAlg;
 
 use super::{
+    crypto,
     refusal::{Distrust, Refusal},
     signers::{AllowedSigners, Moment, Unjudged},
     sshsig::Sshsig,
@@ -64,7 +64,7 @@ fn judge(
     let signature = Sshsig::parse(&signed.signature)?;
     let privilege = Privilege::of_namespace(signature.namespace())
         .ok_or_else(|| Distrust::StrangeNamespace(signature.namespace().into()))?;
-    let fingerprint = || signature.key().fingerprint(HashAlg::Sha256);
+    let fingerprint = || crypto::fingerprint(signature.key());
     if !signers.knows(signature.key()) {
         return Err(Distrust::UnknownSigner(fingerprint()));
     }
