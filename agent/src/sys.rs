@@ -3,9 +3,14 @@
 //! Each function takes and returns plain values; nothing here knows what they are used for.
 #![expect(
     unsafe_code,
-    reason = "ioctl, adjtimex, unshare and real-time signals have no safe wrapper in std or rustix"
+    reason = "ioctl, adjtimex, unshare, real-time signals and one's own program headers have no safe wrapper in std or rustix"
 )]
-use std::{io, mem, os::fd::AsRawFd, os::fd::BorrowedFd};
+use std::{ffi, io, mem, os::fd::AsRawFd, os::fd::BorrowedFd};
+
+use rustix::{
+    mm::{Advice, madvise},
+    param::page_size,
+};
 
 /// Says whether the kernel's wall clock is disciplined by a time source (NTP, PTP).
 ///
@@ -92,9 +97,61 @@ pub fn signal_process_1(number: i32) -> io::Result<()> {
     }
 }
 
+/// Gives back the pages of this program's code and constants that were used so far. Those that are used again are mapped anew, a few
+/// page faults without the disk as long as the kernel has the file in memory; those of a start or a handshake stay away. (The kernel
+/// maps 64 KiB around a page that is used, and MADV_RANDOM doesn't keep it from that.)
+///
+/// # Errors
+/// The system call's error; `InvalidInput` when the memory is locked.
+pub fn give_back_code() -> io::Result<()> {
+    let mut given = Ok(());
+    // SAFETY: the callback gets the pointer as it is given here, to a value that outlives the call and that nothing else uses.
+    unsafe { libc::dl_iterate_phdr(Some(give_back_segments), (&raw mut given).cast()) };
+    given
+}
+
+/// Of the first object, which is the program itself.
+///
+/// # Safety
+/// `info` is what dl_iterate_phdr(3) gives, and `given` points to an `io::Result<()>` for this call alone.
+unsafe extern "C" fn give_back_segments(
+    info: *mut libc::dl_phdr_info,
+    _size: usize,
+    given: *mut ffi::c_void,
+) -> ffi::c_int {
+    // SAFETY: by this function's contract.
+    let (info, given) = unsafe { (&*info, &mut *given.cast::<io::Result<()>>()) };
+    // SAFETY: the program's headers lie in its memory as long as it runs, and nobody writes to them.
+    let headers = unsafe { std::slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+    let page = page_size();
+    for header in headers {
+        if header.p_type != libc::PT_LOAD || header.p_flags & libc::PF_W != 0 {
+            continue;
+        }
+        // Whole pages only: one at a border could be a neighbour's.
+        let start = (info.dlpi_addr + header.p_vaddr) as usize;
+        let end = (start + header.p_memsz as usize) / page * page;
+        let start = start.next_multiple_of(page);
+        let length = end.saturating_sub(start);
+        // SAFETY: a segment that is never written holds what its file holds, and gets it from there again. What is relocated lies
+        // in writable segments, also where it is protected later.
+        let advised = unsafe { madvise(start as *mut _, length, Advice::LinuxDontNeed) };
+        if let Err(error) = advised {
+            *given = Err(error.into());
+        }
+    }
+    1
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, os::fd::AsFd};
+    use std::{
+        env,
+        fs::{self, File},
+        hint,
+        os::fd::AsFd,
+        sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    };
 
     use super::*;
 
@@ -116,6 +173,37 @@ mod tests {
         ] {
             assert_eq!(property_value(&message), value, "{message:x?}");
         }
+    }
+
+    /// Kibibytes of files that are mapped here and in memory.
+    fn mapped() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let mapped = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssFile:"));
+        mapped
+            .unwrap()
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    #[test]
+    fn code_that_is_given_back_is_no_more_in_memory_and_runs_on_with_what_was_written() {
+        static WRITTEN: AtomicUsize = AtomicUsize::new(1);
+        static TABLE: [fn() -> u64; 2] = [mapped, mapped];
+        WRITTEN.store(7, Relaxed);
+        // Other tests run meanwhile and use code of theirs.
+        let gone = (0..10).any(|_| {
+            let before = hint::black_box(&TABLE)[0]();
+            give_back_code().unwrap();
+            hint::black_box(&TABLE)[1]() < before
+        });
+        // Under emulation the process is the emulator.
+        assert!(gone || env::var_os("PICKET_RUNNER").is_some());
+        assert_eq!(WRITTEN.load(Relaxed), 7);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::{
     notify::{Notifier, Word},
     runtime_state::{Progress, RuntimeState},
     sampler::Sampler,
+    sys,
     telemetry::{Action, DeliveryId, Input, Telemetry},
     verdict::Verdicts,
     world::OnDisk,
@@ -133,6 +134,7 @@ impl Agent {
                 self.announce(outside);
                 self.command(command::Input::Connected, outside);
                 self.tell(Input::Connected, outside);
+                give_back_code();
             }
             LinkEvent::Disconnected { cause } => {
                 let status = format!("not connected to the broker: {cause}");
@@ -240,6 +242,14 @@ impl Agent {
             tracing::debug!(%channel, "the link is too busy for a publish");
             self.refused.push(delivery);
         }
+    }
+}
+
+/// What came up by now came up with code that isn't needed until the next connection.
+fn give_back_code() {
+    if let Err(error) = sys::give_back_code() {
+        // Locked memory is meant to stay.
+        tracing::debug!("the code of the start stays in memory: {error}");
     }
 }
 
