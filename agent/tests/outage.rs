@@ -3,7 +3,7 @@
 //! everything.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-#[path = "telemetry/rig.rs"]
+#[path = "telemetry/rig/mod.rs"]
 #[expect(dead_code, reason = "the other test binary uses more of it")]
 mod rig;
 
@@ -14,7 +14,10 @@ use picket_benches::trace;
 use picket_proto::{BootId, Channel, Gap, MetricId};
 use picketd::{sampler::Sample, telemetry::DEFAULT_SPOOL_BYTES};
 
-use rig::{Rig, collector_mode, settings};
+use rig::{
+    Rig,
+    settings::{collector_mode, settings},
+};
 
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;

@@ -6,7 +6,10 @@ use picketd::{
 };
 use proptest::prelude::*;
 
-use crate::rig::{COLLECTOR, Faults, NO_FAULTS, Rig, collector_mode, numbered, settings};
+use crate::rig::{
+    Faults, NO_FAULTS, Rig,
+    settings::{COLLECTOR, collector_mode, numbered, settings},
+};
 
 #[derive(Debug, Clone)]
 enum Step {

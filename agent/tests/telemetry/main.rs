@@ -2,5 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod accounts;
+mod backlog;
+mod confirmation;
+mod losses;
+mod restarts;
 mod rig;
-mod timelines;
+mod windows;

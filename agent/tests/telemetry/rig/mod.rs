@@ -1,19 +1,19 @@
 //! A telemetry core, a model broker and a model collector under one clock. The rig numbers ticks itself, from what it
 //! fed in, and checks every frame that comes out; it shares no code with the spool.
+mod broker;
+mod collector;
+pub(crate) mod settings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use picket_proto::{
-    Ack, Batch, BatchHeader, BootAck, BootId, Channel, DeviceId, EventReport, MetricId, Quality,
-    TickRange, TickRanges, WallClock, frame,
-};
+use picket_proto::{Ack, BootId, Channel, Quality, WallClock};
 use picketd::{
     config::Periods,
     sampler::Sample,
-    telemetry::{AckMode, Action, DeliveryId, Input, Resume, Telemetry, TelemetrySettings},
+    telemetry::{DeliveryId, Input, Resume, Telemetry, TelemetrySettings},
 };
 
-pub(crate) const PERIOD_MS: u64 = 10_000;
-pub(crate) const COLLECTOR: &str = "watch";
+use collector::Collector;
 
 /// What stands between the agent and the collector.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,7 @@ pub(crate) struct Rig {
     pub(crate) faults: Faults,
     /// Ticks made in each boot: the independent count.
     pub(crate) made: BTreeMap<BootId, u64>,
-    /// When ticks were made: those that aren't named came [`PERIOD_MS`] after the one before.
+    /// When ticks were made: those that aren't named came `PERIOD_MS` after the one before.
     times: BTreeMap<(BootId, u64), u64>,
     pub(crate) collector: Collector,
     pub(crate) sent: Vec<(u64, Channel, u64, u16)>,
@@ -58,44 +58,10 @@ pub(crate) struct Rig {
     unanswered: Vec<DeliveryId>,
 }
 
-/// What arrived.
-#[derive(Default)]
-pub(crate) struct Collector {
-    pub(crate) ticks: BTreeMap<BootId, BTreeSet<u64>>,
-    pub(crate) lost: BTreeMap<BootId, u64>,
-    pub(crate) events: BTreeMap<BootId, BTreeSet<u64>>,
-    pub(crate) events_lost: BTreeMap<BootId, u64>,
-    pub(crate) batches: Vec<(Channel, Batch)>,
-    pub(crate) reports: Vec<EventReport>,
-    pub(crate) duplicates: u64,
-}
-
-pub(crate) fn settings(ack: AckMode, spool_bytes: usize) -> TelemetrySettings {
-    TelemetrySettings {
-        boot: BootId([1; 16]),
-        device: DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]),
-        period_ms: PERIOD_MS as u32,
-        window_ms: 60_000,
-        ack,
-        spool_bytes,
-        temperature_limits: vec![80_000, 85_000],
-        hysteresis: 5_000,
-    }
-}
-
-pub(crate) fn collector_mode() -> AckMode {
-    AckMode::Collector(COLLECTOR.into())
-}
-
-/// A sample that tells which tick it is, so that a reading that moved to another tick is seen.
-pub(crate) fn numbered(tick: u64) -> Sample {
-    Sample(vec![
-        (MetricId(11), Ok(tick as i64)),
-        (
-            MetricId(12),
-            Ok((tick as i64).wrapping_mul(2_654_435_761) % 5_000),
-        ),
-    ])
+/// When something went out on that channel.
+pub(crate) fn times(rig: &Rig, channel: Channel) -> Vec<u64> {
+    let sent = rig.sent.iter().filter(|(_, of, ..)| *of == channel);
+    sent.map(|(at, ..)| *at).collect()
 }
 
 impl Rig {
@@ -288,86 +254,6 @@ impl Rig {
         assert!(self.kept.settled <= self.kept.next_tick && self.kept.lost <= self.kept.settled);
     }
 
-    /// What the world answers to a publish.
-    fn publish(&mut self, action: Action) -> Vec<Input> {
-        let Action::Publish {
-            delivery,
-            channel,
-            payload,
-        } = action;
-        let mut answers = Vec::new();
-        if channel != Channel::Event {
-            let batch: Batch = frame::decode(&payload).unwrap();
-            self.check_times(&batch.header);
-            self.check_order(channel, &batch);
-        }
-        if self.faults.publishes_lost {
-            return answers;
-        }
-        match self.faults.pubacks_lost {
-            true => self.unanswered.push(delivery),
-            false => answers.push(Input::Delivered(delivery)),
-        }
-        if self.collector_is_there() {
-            let ack = self.collector.receive(channel, &payload, self.sample);
-            if !self.faults.acks_lost {
-                self.last_ack = Some(ack.clone());
-                answers.push(Input::Acked(ack));
-            }
-        }
-        answers
-    }
-
-    fn time(&self, boot: BootId, tick: u64) -> Option<u64> {
-        let known = self.times.range((boot, 0)..=(boot, tick)).next_back();
-        known.map(|((_, from), at)| at + (tick - from) * PERIOD_MS)
-    }
-
-    /// A header tells each tick's time to a tenth of the period.
-    fn check_times(&self, header: &BatchHeader) {
-        for row in 0..header.count {
-            let tick = header.tick(row);
-            let told = header.boottime_ms(row);
-            let made = self.time(header.boot, tick).unwrap();
-            assert!(
-                told.abs_diff(made) <= u64::from(header.period_ms) / 10,
-                "tick {tick} of {made} is told as of {told}"
-            );
-        }
-    }
-
-    /// In a connection the ticks that a topic has not carried yet come in order; `lost` never goes down.
-    fn check_order(&mut self, channel: Channel, batch: &Batch) {
-        let header = &batch.header;
-        self.sent
-            .push((self.now_ms, channel, header.first_tick, header.count));
-        let next = self
-            .order
-            .entry((channel.to_string(), header.boot))
-            .or_default();
-        for tick in (0..header.count).map(|row| header.tick(row)) {
-            if self.offered.insert((header.boot, tick)) {
-                assert!(tick >= *next, "{channel} goes back to {tick} from {next}");
-                *next = tick + 1;
-            }
-        }
-        let arrives = !self.faults.publishes_lost && self.collector_is_there();
-        let lost = self.collector.lost.entry(header.boot).or_default();
-        assert!(
-            header.lost >= *lost,
-            "lost goes from {lost} to {}",
-            header.lost
-        );
-        if arrives {
-            *lost = header.lost;
-        }
-    }
-
-    /// Where the broker's word is enough, the broker stands for the collector.
-    fn collector_is_there(&self) -> bool {
-        self.settings.ack == AckMode::Puback || !self.faults.collector_away
-    }
-
     /// Ticks made, ticks that the collector has, ticks that it was told are lost.
     pub(crate) fn account(&self, boot: BootId) -> (u64, u64, u64) {
         let have = self
@@ -377,77 +263,5 @@ impl Rig {
             .map_or(0, |ticks| ticks.len() as u64);
         let lost = self.collector.lost.get(&boot).copied().unwrap_or(0);
         (self.made[&boot], have, lost)
-    }
-}
-
-impl Collector {
-    /// Stores a frame and acks what it holds.
-    fn receive(&mut self, channel: Channel, payload: &[u8], sample: fn(u64) -> Sample) -> Ack {
-        let ack = match channel {
-            Channel::Event => self.receive_events(frame::decode(payload).unwrap()),
-            _ => self.receive_batch(channel, frame::decode(payload).unwrap(), sample),
-        };
-        Ack {
-            collector: COLLECTOR.into(),
-            boots: vec![ack],
-        }
-    }
-
-    fn receive_batch(
-        &mut self,
-        channel: Channel,
-        batch: Batch,
-        sample: fn(u64) -> Sample,
-    ) -> BootAck {
-        let header = batch.header;
-        let ticks = self.ticks.entry(header.boot).or_default();
-        let mut named = TickRanges::new();
-        for row in 0..header.count {
-            let tick = header.tick(row);
-            self.duplicates += u64::from(!ticks.insert(tick));
-            named.insert(TickRange {
-                first: tick,
-                last: tick,
-            });
-            let readings: Vec<_> = batch
-                .columns
-                .iter()
-                .map(|c| (c.metric, c.readings[usize::from(row)]))
-                .collect();
-            assert_eq!(readings, sample(tick).0, "tick {tick}");
-        }
-        self.batches.push((channel, batch));
-        BootAck {
-            boot: header.boot,
-            ticks: named.into_vec(),
-            events: vec![],
-        }
-    }
-
-    fn receive_events(&mut self, report: EventReport) -> BootAck {
-        let known = self.events.entry(report.boot).or_default();
-        known.extend(report.events.iter().map(|event| event.sequence));
-        let named: TickRanges = report
-            .events
-            .iter()
-            .map(|e| TickRange {
-                first: e.sequence,
-                last: e.sequence,
-            })
-            .collect();
-        let lost = self.events_lost.entry(report.boot).or_default();
-        assert!(
-            report.lost >= *lost,
-            "lost events go from {lost} to {}",
-            report.lost
-        );
-        *lost = report.lost;
-        let boot = report.boot;
-        self.reports.push(report);
-        BootAck {
-            boot,
-            ticks: vec![],
-            events: named.into_vec(),
-        }
     }
 }
