@@ -50,6 +50,11 @@ impl Proxy {
     pub fn to(server: SocketAddr) -> Self {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
+        Self::on(listener, server)
+    }
+
+    /// The same on a listener that may lie in another network than the server.
+    pub fn on(listener: TcpListener, server: SocketAddr) -> Self {
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");

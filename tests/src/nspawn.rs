@@ -1,0 +1,288 @@
+//! A small Debian under a real systemd, in a container, with picketd installed as an image installs it.
+//!
+//! Safety-order: the container has a network, process ids and a root of its own, so nothing in it reaches a process or a port of
+//! this machine, and reboot(2) ends the container alone. /proc/sysrq-trigger would reach this machine. So picketd is told there that
+//! it is a test (`PICKET_RUNNER`), and never takes hold of either.
+use std::{
+    fmt::Write as _,
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::{fd::AsFd, unix::fs::symlink},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    thread,
+    time::Duration,
+};
+
+use picket_proto::DeviceId;
+use rustix::{
+    process::{Pid, Signal, kill_process},
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
+use tempfile::TempDir;
+
+use crate::{
+    binaries, cgroup::Cgroup, eventually, mosquitto::Mosquitto, process::Process, proxy::Proxy,
+};
+
+/// Four times what a boot on two busy processors took.
+const BOOT: Duration = Duration::from_secs(40);
+const PORT: u16 = 1883;
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// How a container is set up.
+#[derive(Debug, Clone, Default)]
+pub struct Setup<'a> {
+    /// Lines of picketd.toml, over the bed's own.
+    pub config: &'a str,
+    /// The text of `allowed_signers`.
+    pub signers: &'a str,
+    /// Lines of `[Service]`, over picketd.service.
+    pub service: &'a str,
+}
+
+/// A booted container and its broker, which lies outside.
+pub struct Container {
+    // In this order: the container ends before what it uses.
+    nspawn: Process,
+    cgroup: Cgroup,
+    /// The broker, on this machine.
+    pub broker: Mosquitto,
+    _line: Proxy,
+    root: PathBuf,
+    folder: TempDir,
+}
+
+impl Container {
+    /// Boots one, and waits until picketd has said that it is ready.
+    pub fn boot(setup: &Setup<'_>) -> Self {
+        let folder = tempfile::tempdir_in(memory()).expect("a temporary folder can be made");
+        let root = folder.path().join("root");
+        copy(&debian(), &root);
+        install(&root, setup);
+        let cgroup = Cgroup::new();
+        let broker = Mosquitto::start(folder.path());
+        let nspawn = Process::start("nspawn", folder.path(), command(&root, &cgroup));
+        let line = Proxy::on(listener_of(&nspawn), broker.address());
+        let container = Self {
+            nspawn,
+            cgroup,
+            broker,
+            _line: line,
+            root,
+            folder,
+        };
+        eventually("systemd starts picketd", BOOT, || {
+            (container.state() == "active").then_some(())
+        });
+        container
+    }
+
+    /// The id of the machine in it.
+    pub fn device() -> DeviceId {
+        DeviceId([0, 0, 0, 0, 0xc0, 0x17, 0xa1, 0x4e])
+    }
+
+    /// A file of its root, from outside.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// Where further files of the test may lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file as the container sees it, also in its /run and /proc.
+    pub fn inside(&self, path: &str) -> PathBuf {
+        let leader = self.process_1().as_raw_nonzero();
+        Path::new(&format!("/proc/{leader}/root")).join(path)
+    }
+
+    /// Calls systemctl in the container. It waits for ever while process 1 is stopped.
+    pub fn systemctl(&self, arguments: &[&str]) -> Output {
+        self.run("systemctl", arguments)
+    }
+
+    /// Calls systemctl, which must succeed.
+    pub fn order(&self, arguments: &[&str]) {
+        let output = self.systemctl(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+
+    /// What systemd says of picketd.service's property.
+    pub fn property(&self, name: &str) -> String {
+        let output = self.systemctl(&["show", "--value", "--property", name, "picketd.service"]);
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// What journald has. It can't say any more which unit a process was of that is gone.
+    pub fn log(&self) -> String {
+        let output = self.run("journalctl", &["--no-pager"]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Process 1.
+    pub fn process_1(&self) -> Pid {
+        let processes = || self.cgroup.processes("payload/init.scope");
+        let pid = eventually("the container has a process 1", BOOT, || {
+            processes().first().copied()
+        });
+        known(pid).expect("0 is no process")
+    }
+
+    /// The main process of a service, while it runs.
+    pub fn process_of(&self, service: &str) -> Option<Pid> {
+        let path = format!("payload/system.slice/{service}");
+        known(self.cgroup.processes(&path).first().copied()?)
+    }
+
+    /// picketd, which runs.
+    pub fn picketd(&self) -> Pid {
+        eventually("picketd runs", BOOT, || self.process_of("picketd.service"))
+    }
+
+    fn state(&self) -> String {
+        match self.cgroup.processes("payload/init.scope").is_empty() {
+            true => String::new(),
+            false => self.property("ActiveState"),
+        }
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let leader = self.process_1().as_raw_nonzero();
+        Command::new("nsenter")
+            .args(["--all", "--target", &leader.to_string(), program])
+            .args(arguments)
+            .env("SYSTEMD_PAGER", "")
+            .output()
+            .expect("nsenter is there, it is part of util-linux")
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // Killed after 2 s, because process 1 may be stopped.
+            let told = self.run("timeout", &["-s", "KILL", "2", "journalctl", "--no-pager"]);
+            eprintln!(
+                "--- journal of the container\n{}",
+                String::from_utf8_lossy(&told.stdout)
+            );
+        }
+        self.nspawn.kill();
+    }
+}
+
+fn known(pid: u32) -> Option<Pid> {
+    Pid::from_raw(pid.try_into().ok()?)
+}
+
+/// Sends a signal to a process of the container.
+pub fn signal(pid: Pid, signal: Signal) {
+    kill_process(pid, signal).expect("the process is there");
+}
+
+/// The cached root; built first where it is missing.
+fn debian() -> PathBuf {
+    let output = Command::new(Path::new(REPOSITORY).join("scripts/debian-root"))
+        .arg("amd64")
+        .output()
+        .expect("the script is there");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).trim().into()
+}
+
+/// A container's root is 50 MB that nobody wants to keep.
+fn memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    match memory.is_dir() {
+        true => memory,
+        false => std::env::temp_dir(),
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(status.is_ok_and(|status| status.success()), "cp -a failed");
+}
+
+/// As an image does it, and what the test wants besides.
+fn install(root: &Path, setup: &Setup<'_>) {
+    let units = root.join("etc/systemd/system");
+    for folder in ["picketd.service.d", "multi-user.target.wants"] {
+        fs::create_dir_all(units.join(folder)).expect("the root is ours");
+    }
+    let etc = root.join("etc/picket");
+    fs::create_dir_all(&etc).expect("the root is ours");
+    fs::copy(binaries::picketd(), root.join("usr/bin/picketd")).expect("picketd is built");
+    let unit = Path::new(REPOSITORY).join("systemd/picketd.service");
+    fs::copy(unit, units.join("picketd.service")).expect("the unit is there");
+    let wants = units.join("multi-user.target.wants/picketd.service");
+    symlink("../picketd.service", wants).expect("the root is ours");
+    let mut config = format!(
+        "broker = \"mqtt://127.0.0.1:{PORT}\"\nack = \"puback\"\nid = \"{}\"\nconnect_spread = \"0s\"\n",
+        Container::device()
+    );
+    writeln!(
+        config,
+        "allowed_signers = \"/etc/picket/allowed_signers\"\n{}",
+        setup.config
+    )
+    .expect("memory can be written");
+    let service = format!(
+        "[Service]\nEnvironment=PICKET_RUNNER=nspawn\n{}\n",
+        setup.service
+    );
+    for (path, text) in [
+        (etc.join("picketd.toml"), config.as_str()),
+        (etc.join("allowed_signers"), setup.signers),
+        (units.join("picketd.service.d/test.conf"), &service),
+    ] {
+        fs::write(path, text).expect("the root is ours");
+    }
+}
+
+/// systemd-nspawn in a control group, a network and process ids of its own. If this test dies, so does all of it: the kernel kills
+/// `unshare`, and with the first of its process ids every other.
+fn command(root: &Path, cgroup: &Cgroup) -> Command {
+    let mut script = String::new();
+    for door in cgroup.doors() {
+        writeln!(script, "echo 0 >{} || exit 1", door.display()).expect("memory can be written");
+    }
+    script += "exec setpriv --pdeathsig KILL unshare --net --pid --fork --kill-child --mount-proc systemd-nspawn \"$@\"";
+    let name = cgroup.doors()[0]
+        .parent()
+        .and_then(Path::file_name)
+        .expect("a group has a name")
+        .to_owned();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &script, "nspawn", "--quiet", "--register=no"])
+        .args(["--keep-unit", "--console=pipe", "--boot"])
+        // For the loopback interface, which systemd brings up; the network is the container's own.
+        .arg("--capability=CAP_NET_ADMIN")
+        .args(["--network-namespace-path=/proc/self/ns/net", "--directory"])
+        .arg(root)
+        .arg("--machine")
+        .arg(name)
+        .stdout(std::process::Stdio::null());
+    command
+}
+
+/// A port in the container's network. A socket stays in the network that it was made in, and a thread of its own goes there to make it.
+fn listener_of(nspawn: &Process) -> TcpListener {
+    let network = format!("/proc/{}/ns/net", nspawn.id());
+    let ours = fs::read_link("/proc/self/ns/net").expect("Linux has network namespaces");
+    eventually("the container has a network", BOOT, || {
+        fs::read_link(&network).ok().filter(|other| *other != ours)
+    });
+    let network = fs::File::open(network).expect("nspawn runs");
+    let made = thread::spawn(move || {
+        let kind = Some(LinkNameSpaceType::Network);
+        move_into_link_name_space(network.as_fd(), kind).expect("root may go into any network");
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
+        TcpListener::bind(any).expect("nobody else is in that network")
+    });
+    made.join().expect("the thread has said why")
+}
