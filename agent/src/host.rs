@@ -3,6 +3,7 @@
 //! A machine goes down by a ladder of ever harder steps. A tree that stands for one gets a new boot id, and the process ends.
 mod barrier;
 mod ladder;
+mod last_steps;
 mod led;
 mod led_state;
 mod preflight;
@@ -24,8 +25,9 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::world::World;
+use crate::{device_id, guard::Post, world::World};
 use ladder::{Rungs, climb};
+pub use last_steps::LastSteps;
 use led::Led;
 use preflight::Preflights;
 use real::Machine;
@@ -79,6 +81,8 @@ pub struct AnyHost {
     led: Led,
     preflights: Preflights,
     way_down: WayDown,
+    /// Where the guard looks for orders.
+    post: Post,
     /// It is being taken.
     going_down: Arc<AtomicBool>,
     events_out: UnboundedSender<HostEvent>,
@@ -105,6 +109,7 @@ pub fn open(world: &World) -> AnyHost {
         led: Led::open(world),
         preflights: Preflights::new(world),
         way_down,
+        post: Post::new(&world.run_dir(), device_id::boot_id(world).ok()),
         going_down: Arc::default(),
         events_out,
         events,
@@ -130,7 +135,8 @@ impl Host for AnyHost {
         match &self.way_down {
             WayDown::Machine(rungs) => {
                 let under_way = self.going_down.clone();
-                go_down(rungs.ladder(), under_way, self.events_out.clone());
+                let told = (self.post.clone(), self.events_out.clone());
+                go_down(rungs.ladder(), under_way, told);
             }
             WayDown::Barred(why) => {
                 self.say(HostEvent::Stayed(why.clone()));
@@ -176,17 +182,23 @@ impl Host for AnyHost {
 fn go_down(
     mut rungs: Box<dyn Rungs + Send>,
     under_way: Arc<AtomicBool>,
-    events: UnboundedSender<HostEvent>,
+    (post, events): (Post, UnboundedSender<HostEvent>),
 ) {
     let failed = (events.clone(), under_way.clone());
     let thread = thread::Builder::new()
         .name("reboot".to_owned())
         .stack_size(STACK);
     let spawned = thread.spawn(move || {
+        // Safety-order: before systemd is asked, which stops the agent. Without the order the guard only does nothing.
+        if let Err(error) = post.give() {
+            let step = format!("can't tell the guard: {error}");
+            let _ = events.send(HostEvent::Rung(step));
+        }
         let why = climb(&mut *rungs, |step| {
             // Nobody listens any more when the agent was stopped, which is how systemd begins.
             let _ = events.send(HostEvent::Rung(step));
         });
+        post.take_back();
         under_way.store(false, Ordering::Release);
         let _ = events.send(HostEvent::Stayed(why));
     });

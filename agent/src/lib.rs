@@ -11,6 +11,7 @@ pub mod config;
 pub mod crc32;
 pub mod device_id;
 mod errand;
+pub mod guard;
 pub mod host;
 pub mod inventory;
 pub mod journal;

@@ -2,7 +2,7 @@
 use std::{io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use picketd::cmd::{check, failure::Failure, metrics, nfs, run, sample};
+use picketd::cmd::{check, failure::Failure, guard, metrics, nfs, run, sample};
 
 /// Keeps watch on a netbooted Raspberry Pi.
 ///
@@ -26,6 +26,8 @@ enum Command {
     Check(check::Args),
     /// Run the agent
     Run(run::Args),
+    /// Reboot this machine when it was ordered to reboot and hangs on the way down
+    Guard(guard::Args),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,10 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Run(args) => {
             drop(out);
             run::run(args)
+        }
+        Command::Guard(args) => {
+            drop(out);
+            guard::run(args)
         }
     }
 }

@@ -1,15 +1,15 @@
 //! A small Debian under a real systemd, in a container, with picketd installed as an image installs it.
 //!
 //! Safety-order: the container has a network, process ids and a root of its own, so nothing in it reaches a process or a port of
-//! this machine, and reboot(2) ends the container alone. /proc/sysrq-trigger would reach this machine. So picketd is told there that
-//! it is a test (`PICKET_RUNNER`), and never takes hold of either.
+//! this machine, and reboot(2) ends the container alone. /proc/sysrq-trigger would reach this machine: nspawn mounts it read-only,
+//! and besides picketd is either told that it is a test (`PICKET_RUNNER`), or has another file in its place.
 use std::{
     fmt::Write as _,
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    os::{fd::AsFd, unix::fs::symlink},
+    os::fd::AsFd,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitStatus, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -22,14 +22,18 @@ use rustix::{
 use tempfile::TempDir;
 
 use crate::{
-    binaries, cgroup::Cgroup, eventually, mosquitto::Mosquitto, process::Process, proxy::Proxy,
+    binaries,
+    cgroup::Cgroup,
+    debian::{self, Architecture},
+    eventually,
+    mosquitto::Mosquitto,
+    process::Process,
+    proxy::Proxy,
 };
 
 /// Four times what a boot on two busy processors took.
 const BOOT: Duration = Duration::from_secs(40);
 const PORT: u16 = 1883;
-const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
 /// How a container is set up.
 #[derive(Debug, Clone, Default)]
 pub struct Setup<'a> {
@@ -39,6 +43,33 @@ pub struct Setup<'a> {
     pub signers: &'a str,
     /// Lines of `[Service]`, over picketd.service.
     pub service: &'a str,
+    /// Further units, by name and text.
+    pub units: &'a [(&'a str, &'a str)],
+    /// What becomes of an order to reboot.
+    pub reboots: Reboots,
+}
+
+/// What picketd may bring down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reboots {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The container; and there is a guard with that much patience, in whole seconds.
+    Container {
+        /// How long it gives systemd.
+        patience: Duration,
+    },
+}
+
+impl Reboots {
+    /// Lines of `[Service]` that keep this machine up.
+    fn safety(self) -> &'static str {
+        match self {
+            Self::Nothing => "Environment=PICKET_RUNNER=nspawn",
+            Self::Container { .. } => "InaccessiblePaths=-/proc/sysrq-trigger",
+        }
+    }
 }
 
 /// A booted container and its broker, which lies outside.
@@ -58,7 +89,7 @@ impl Container {
     pub fn boot(setup: &Setup<'_>) -> Self {
         let folder = tempfile::tempdir_in(memory()).expect("a temporary folder can be made");
         let root = folder.path().join("root");
-        copy(&debian(), &root);
+        debian::copy(Architecture::Amd64, &root);
         install(&root, setup);
         let cgroup = Cgroup::new();
         let broker = Mosquitto::start(folder.path());
@@ -142,6 +173,17 @@ impl Container {
         eventually("picketd runs", BOOT, || self.process_of("picketd.service"))
     }
 
+    /// How it ended, if it has. An order to reboot ends it too: whoever manages it would start it again.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.nspawn.ended()
+    }
+
+    /// True if it is impossible in there to press the emergency key of this machine. Nothing is pressed.
+    pub fn has_no_emergency_key(&self) -> bool {
+        let output = self.run("sh", &["-c", "exec 3>/proc/sysrq-trigger"]);
+        !output.status.success()
+    }
+
     fn state(&self) -> String {
         match self.cgroup.processes("payload/init.scope").is_empty() {
             true => String::new(),
@@ -170,7 +212,9 @@ impl Drop for Container {
                 String::from_utf8_lossy(&told.stdout)
             );
         }
-        self.nspawn.kill();
+        if self.ended().is_none() {
+            self.nspawn.kill();
+        }
     }
 }
 
@@ -183,16 +227,6 @@ pub fn signal(pid: Pid, signal: Signal) {
     kill_process(pid, signal).expect("the process is there");
 }
 
-/// The cached root; built first where it is missing.
-fn debian() -> PathBuf {
-    let output = Command::new(Path::new(REPOSITORY).join("scripts/debian-root"))
-        .arg("amd64")
-        .output()
-        .expect("the script is there");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).trim().into()
-}
-
 /// A container's root is 50 MB that nobody wants to keep.
 fn memory() -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
@@ -202,44 +236,37 @@ fn memory() -> PathBuf {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").args([from, to]).status();
-    assert!(status.is_ok_and(|status| status.success()), "cp -a failed");
-}
-
 /// As an image does it, and what the test wants besides.
 fn install(root: &Path, setup: &Setup<'_>) {
-    let units = root.join("etc/systemd/system");
-    for folder in ["picketd.service.d", "multi-user.target.wants"] {
-        fs::create_dir_all(units.join(folder)).expect("the root is ours");
-    }
     let etc = root.join("etc/picket");
     fs::create_dir_all(&etc).expect("the root is ours");
     fs::copy(binaries::picketd(), root.join("usr/bin/picketd")).expect("picketd is built");
-    let unit = Path::new(REPOSITORY).join("systemd/picketd.service");
-    fs::copy(unit, units.join("picketd.service")).expect("the unit is there");
-    let wants = units.join("multi-user.target.wants/picketd.service");
-    symlink("../picketd.service", wants).expect("the root is ours");
-    let mut config = format!(
-        "broker = \"mqtt://127.0.0.1:{PORT}\"\nack = \"puback\"\nid = \"{}\"\nconnect_spread = \"0s\"\n",
-        Container::device()
-    );
-    writeln!(
-        config,
-        "allowed_signers = \"/etc/picket/allowed_signers\"\n{}",
+    let config = format!(
+        "broker = \"mqtt://127.0.0.1:{PORT}\"\nack = \"puback\"\nid = \"{}\"\nconnect_spread = \"0s\"\n\
+         allowed_signers = \"/etc/picket/allowed_signers\"\n{}\n",
+        Container::device(),
         setup.config
-    )
-    .expect("memory can be written");
-    let service = format!(
-        "[Service]\nEnvironment=PICKET_RUNNER=nspawn\n{}\n",
-        setup.service
     );
-    for (path, text) in [
-        (etc.join("picketd.toml"), config.as_str()),
-        (etc.join("allowed_signers"), setup.signers),
-        (units.join("picketd.service.d/test.conf"), &service),
+    for (file, text) in [
+        ("picketd.toml", config.as_str()),
+        ("allowed_signers", setup.signers),
     ] {
-        fs::write(path, text).expect("the root is ours");
+        fs::write(etc.join(file), text).expect("the root is ours");
+    }
+    debian::install(root, "picketd.service");
+    let safe = setup.reboots.safety();
+    let lines = format!("[Service]\n{safe}\n{}\n", setup.service);
+    debian::amend(root, "picketd.service", &lines);
+    if let Reboots::Container { patience } = setup.reboots {
+        debian::install(root, "picketd-guard.service");
+        let lines = format!(
+            "[Service]\n{safe}\nExecStart=\nExecStart=@/usr/bin/picketd @picketd guard --patience {}\n",
+            patience.as_secs()
+        );
+        debian::amend(root, "picketd-guard.service", &lines);
+    }
+    for (unit, text) in setup.units {
+        debian::add(root, unit, text);
     }
 }
 
@@ -266,7 +293,7 @@ fn command(root: &Path, cgroup: &Cgroup) -> Command {
         .arg(root)
         .arg("--machine")
         .arg(name)
-        .stdout(std::process::Stdio::null());
+        .stdout(Stdio::null());
     command
 }
 

@@ -1,27 +1,30 @@
-//! The unit that images install, as systemd-analyze reads it: nothing is started.
+//! The units that images install, as systemd-analyze reads it: nothing is started.
 
 use std::{fs, path::Path, process::Command};
 
 use picket_tests::binaries;
 
 #[test]
-fn the_unit_is_valid_and_exposes_little() {
+fn the_units_are_valid_and_expose_little() {
     let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join("picketd.service");
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let text = fs::read_to_string(repository.join("systemd/picketd.service")).unwrap();
-    // systemd-analyze looks whether the program is there.
-    let program = binaries::picketd();
-    let installed = text.replace("/usr/bin/picketd", program.to_str().unwrap());
-    assert_ne!(installed, text, "the unit starts /usr/bin/picketd");
-    fs::write(&unit, installed).unwrap();
-    let verified = said(&["verify"], &unit);
-    assert_eq!(
-        verified, "",
-        "systemd-analyze verify is silent about a good unit"
-    );
-    // 0 is a sealed box, 100 a program that may do anything; without its hardening this unit has 96.
-    said(&["security", "--offline=true", "--threshold=30"], &unit);
+    // 0 is a sealed box, 100 a program that may do anything; without its hardening picketd.service has 96.
+    for (name, most) in [("picketd.service", 30), ("picketd-guard.service", 20)] {
+        let unit = folder.path().join(name);
+        let text = fs::read_to_string(repository.join("systemd").join(name)).unwrap();
+        // systemd-analyze looks whether the program is there.
+        let program = binaries::picketd();
+        let installed = text.replace("/usr/bin/picketd", program.to_str().unwrap());
+        assert_ne!(installed, text, "the unit starts /usr/bin/picketd");
+        fs::write(&unit, installed).unwrap();
+        let verified = said(&["verify"], &unit);
+        assert_eq!(
+            verified, "",
+            "systemd-analyze verify is silent about a good unit"
+        );
+        let threshold = format!("--threshold={most}");
+        said(&["security", "--offline=true", &threshold], &unit);
+    }
 }
 
 fn said(arguments: &[&str], unit: &Path) -> String {

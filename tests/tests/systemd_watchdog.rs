@@ -7,7 +7,7 @@ use std::{
 
 use picket_tests::{
     eventually,
-    nspawn::{Container, Setup, signal},
+    nspawn::{Container, Reboots, Setup, signal},
     watcher::Watcher,
 };
 use rustix::process::Signal;
@@ -20,6 +20,8 @@ const SETUP: Setup<'_> = Setup {
     config: "sample_every = \"500ms\"\nwindow = \"1s\"",
     signers: "",
     service: "WatchdogSec=3s",
+    units: &[],
+    reboots: Reboots::Nothing,
 };
 
 #[test]

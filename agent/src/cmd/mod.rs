@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod failure;
+pub mod guard;
 pub mod metrics;
 pub mod nfs;
 mod readings;

@@ -1,9 +1,11 @@
 //! Tests of the host as the owner loop sees it. Nothing here can bring down a machine: in unit tests its type has no value.
 use std::{fs, path::Path, time::Duration};
 
+use picket_proto::BootId;
 use tokio::time::timeout;
 
 use super::*;
+use crate::guard::Order;
 
 const BOOT_ID: &str = "proc/sys/kernel/random/boot_id";
 
@@ -52,7 +54,10 @@ async fn the_machine_that_runs_the_tests_stays() {
 async fn a_ladder_that_fails_is_told_step_by_step_and_can_be_taken_again() {
     let (events, mut told) = unbounded_channel();
     let under_way = Arc::new(AtomicBool::new(true));
-    go_down(Box::new(Failing), under_way.clone(), events);
+    let run_dir = tempfile::tempdir().unwrap();
+    let post = Post::new(run_dir.path(), Some(BootId([7; 16])));
+    let failing = Failing(run_dir.path().to_owned());
+    go_down(Box::new(failing), under_way.clone(), (post, events));
     let mut steps = 0;
     let why = loop {
         match told.recv().await.unwrap() {
@@ -63,6 +68,7 @@ async fn a_ladder_that_fails_is_told_step_by_step_and_can_be_taken_again() {
     };
     assert_eq!((steps, why.as_str()), (3, "no systemd; no reboot; no key"));
     assert!(!under_way.load(Ordering::Acquire));
+    assert_eq!(Order::read(run_dir.path()), None, "it is taken back");
 }
 
 #[tokio::test]
@@ -131,11 +137,12 @@ fn the_document_names_what_is_looked_at() {
     }
 }
 
-/// No step works.
-struct Failing;
+/// No step works; the guard has its order before the first one, in that run directory.
+struct Failing(std::path::PathBuf);
 
 impl Rungs for Failing {
     fn signal(&self) -> Result<i32, String> {
+        assert!(Order::read(&self.0).is_some(), "the guard has no order");
         Err("no systemd".to_owned())
     }
 

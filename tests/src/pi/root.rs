@@ -6,12 +6,15 @@ use std::{
 };
 
 use super::{export::Export, files::Files};
+use crate::debian::{self, Architecture};
 
 /// A guest's root filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Root {
     /// A static busybox, whose init has picketd as a service and a shell on the console.
     Busybox,
+    /// A small Debian whose systemd has picketd.service and picketd-guard.service.
+    Systemd,
 }
 
 /// What tests and start-up use of it; its shell finds the others by itself.
@@ -36,11 +39,18 @@ const FOLDERS: [&str; 12] = [
 impl Root {
     /// Writes it into an empty export.
     pub(super) fn install(self, files: &Files, export: &Export) {
-        for folder in FOLDERS {
-            fs::create_dir_all(export.join(folder)).expect("the export is writable");
-        }
         match self {
-            Self::Busybox => busybox(files, export),
+            Self::Busybox => {
+                for folder in FOLDERS {
+                    fs::create_dir_all(export.join(folder)).expect("the export is writable");
+                }
+                busybox(files, export);
+            }
+            Self::Systemd => {
+                debian::copy(Architecture::Arm64, export.path());
+                debian::install(export.path(), "picketd.service");
+                debian::install(export.path(), "picketd-guard.service");
+            }
         }
     }
 }

@@ -1,0 +1,65 @@
+//! The small Debian with systemd that `scripts/debian-root` keeps in the cache, and picketd in it as an image installs it. It knows
+//! neither containers nor emulated Pis.
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// What a Debian is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// This machine's containers.
+    Amd64,
+    /// Emulated Pis.
+    Arm64,
+}
+
+/// Copies a Debian to `root`, an empty folder or none. It is fetched first if it isn't in the cache.
+pub fn copy(architecture: Architecture, root: &Path) {
+    let cached = cached(architecture);
+    fs::create_dir_all(root).expect("the folder is writable");
+    let status = Command::new("cp")
+        .arg("-a")
+        .args([&cached.join("."), root])
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "cp -a failed");
+}
+
+/// Installs a unit of the repository, and enables it.
+pub fn install(root: &Path, unit: &str) {
+    let text = fs::read_to_string(Path::new(REPOSITORY).join("systemd").join(unit))
+        .expect("the unit is in the repository");
+    add(root, unit, &text);
+}
+
+/// Adds a unit, and enables it.
+pub fn add(root: &Path, unit: &str, text: &str) {
+    let units = root.join("etc/systemd/system");
+    let wanted = units.join("multi-user.target.wants");
+    fs::create_dir_all(&wanted).expect("the root is ours");
+    fs::write(units.join(unit), text).expect("the root is ours");
+    symlink(Path::new("..").join(unit), wanted.join(unit)).expect("it is enabled once");
+}
+
+/// Adds lines to a unit.
+pub fn amend(root: &Path, unit: &str, lines: &str) {
+    let folder = root.join("etc/systemd/system").join(format!("{unit}.d"));
+    fs::create_dir_all(&folder).expect("the root is ours");
+    fs::write(folder.join("test.conf"), lines).expect("the root is ours");
+}
+
+fn cached(architecture: Architecture) -> PathBuf {
+    let output = Command::new(Path::new(REPOSITORY).join("scripts/debian-root"))
+        .arg(match architecture {
+            Architecture::Amd64 => "amd64",
+            Architecture::Arm64 => "arm64",
+        })
+        .output()
+        .expect("the script is there");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).trim().into()
+}
