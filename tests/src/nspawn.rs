@@ -87,7 +87,7 @@ pub struct Container {
 impl Container {
     /// Boots one, and waits until picketd has said that it is ready.
     pub fn boot(setup: &Setup<'_>) -> Self {
-        let folder = tempfile::tempdir_in(memory()).expect("a temporary folder can be made");
+        let folder = workplace();
         let root = folder.path().join("root");
         debian::copy(Architecture::Amd64, &root);
         install(&root, setup);
@@ -173,6 +173,15 @@ impl Container {
         eventually("picketd runs", BOOT, || self.process_of("picketd.service"))
     }
 
+    /// What the kernel says of a process in `/proc/PID/status`, by its key.
+    pub fn status_of(&self, pid: Pid, key: &str) -> String {
+        let status = format!("/proc/{}/status", pid.as_raw_nonzero());
+        let text = fs::read_to_string(status).expect("the process runs");
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        let value = line.and_then(|line| line.strip_prefix(':'));
+        value.expect("the kernel knows the key").trim().to_owned()
+    }
+
     /// How it ended, if it has. An order to reboot ends it too: whoever manages it would start it again.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.nspawn.ended()
@@ -227,13 +236,14 @@ pub fn signal(pid: Pid, signal: Signal) {
     kill_process(pid, signal).expect("the process is there");
 }
 
-/// A container's root is 50 MB that nobody wants to keep.
-fn memory() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    match memory.is_dir() {
-        true => memory,
-        false => std::env::temp_dir(),
-    }
+/// Beside the programs under test, where there is room, and a disk: on a root in memory the agent needs no lifeboat.
+fn workplace() -> TempDir {
+    let programs = binaries::picketd();
+    let beside = programs.parent().expect("programs lie in a folder");
+    let folder = tempfile::Builder::new()
+        .prefix("nspawn-")
+        .tempdir_in(beside);
+    folder.expect("the folder of the programs is writable")
 }
 
 /// As an image does it, and what the test wants besides.
@@ -287,8 +297,8 @@ fn command(root: &Path, cgroup: &Cgroup) -> Command {
     command
         .args(["-c", &script, "nspawn", "--quiet", "--register=no"])
         .args(["--keep-unit", "--console=pipe", "--boot"])
-        // For the loopback interface, which systemd brings up; the network is the container's own.
-        .arg("--capability=CAP_NET_ADMIN")
+        // For the loopback interface, which systemd brings up, the network being the container's own; and for the lifeboat.
+        .arg("--capability=CAP_NET_ADMIN,CAP_IPC_LOCK")
         .args(["--network-namespace-path=/proc/self/ns/net", "--directory"])
         .arg(root)
         .arg("--machine")

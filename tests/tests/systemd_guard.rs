@@ -83,6 +83,10 @@ fn boot(signers: &str) -> Container {
         let output = container.systemctl(&["is-active", GUARD]);
         output.status.success().then_some(())
     });
+    eventually("the agent and the guard are aboard", DEADLINE, || {
+        let aboard = container.log().matches("aboard the lifeboat").count();
+        (aboard == 2).then_some(())
+    });
     container
 }
 

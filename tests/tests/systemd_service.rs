@@ -1,5 +1,5 @@
 //! picketd.service under a real systemd: start, stop, reload and restart, as an operator of the machine does them.
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use picket_test_keys::TestKey;
 use picket_tests::{
@@ -38,6 +38,41 @@ fn it_is_started_stopped_killed_and_goes_on_counting() {
     assert_eq!(container.property("ActiveState"), "inactive");
     assert_eq!(container.property("Result"), "success");
     assert!(container.path("var/lib/picket").read_dir().is_ok());
+}
+
+/// With what the unit gives it, it boards; and then it has neither what that took nor a path of the disk for its root.
+#[test]
+fn it_is_aboard_its_lifeboat_with_nothing_but_reboot_left() {
+    let container = Container::boot(&Setup {
+        config: "lifeboat = \"required\"",
+        ..Setup::default()
+    });
+    let log = eventually("it says that it is aboard", DEADLINE, || {
+        Some(container.log()).filter(|log| log.contains("aboard the lifeboat"))
+    });
+    assert!(
+        !log.contains("not locked") && !log.contains("not dropped"),
+        "{log}"
+    );
+    let picketd = container.picketd();
+    // CAP_SYS_BOOT is number 22, CAP_IPC_LOCK 14. A machine on which root itself may not raise limits needs the second one on.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", picketd.as_raw_nonzero()));
+    let limits = limits.expect("picketd runs");
+    let unlimited = limits
+        .lines()
+        .any(|line| line.starts_with("Max locked memory") && line.contains("unlimited"));
+    let left = match unlimited {
+        true => "0000000000400000",
+        false => "0000000000404000",
+    };
+    for key in ["CapPrm", "CapEff"] {
+        let held = container.status_of(picketd, key);
+        assert_eq!(held, left, "{key}: {limits}");
+    }
+    assert_ne!(container.status_of(picketd, "VmLck"), "0 kB");
+    let root = format!("/proc/{}/root", picketd.as_raw_nonzero());
+    assert!(Path::new(&root).join("host/usr/bin/picketd").exists());
+    assert!(!Path::new(&root).join("usr").exists());
 }
 
 #[test]
