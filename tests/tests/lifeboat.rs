@@ -56,6 +56,7 @@ fn aboard_nothing_of_the_disk_is_held_or_looked_at() {
     assert_eq!(field("NoNewPrivs:"), "1");
     let locked: u64 = field("VmLck:").parse().unwrap();
     assert!(locked > 1_000, "{locked} KiB are locked");
+    held(&proc);
     let calls = calls(&agent, shore.folder());
     for line in calls.lines().filter(|line| !line.contains("pread64(")) {
         let named = line.split('"').nth(1).unwrap_or_default();
@@ -239,6 +240,26 @@ impl Shore {
             (aboard && self.root().join("run/picket/state").exists()).then_some(())
         });
     }
+}
+
+/// Of what lies on the disk nothing is open but by descriptors that are places only (O_PATH): the journal's. What the process was
+/// started with, as stderr, is not its own.
+fn held(proc: &Path) {
+    const O_PATH: u32 = 0o10_000_000;
+    let mut places = 0;
+    for entry in fs::read_dir(proc.join("fd")).unwrap() {
+        let number = entry.unwrap().file_name();
+        let target = fs::read_link(proc.join("fd").join(&number)).unwrap();
+        if !target.starts_with("/host") {
+            continue;
+        }
+        let about = fs::read_to_string(proc.join("fdinfo").join(&number)).unwrap();
+        let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = u32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+        assert_ne!(flags & O_PATH, 0, "{} is open: {about}", target.display());
+        places += 1;
+    }
+    assert_eq!(places, 1, "the journal");
 }
 
 /// What the last status says of the lifeboat.

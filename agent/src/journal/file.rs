@@ -7,12 +7,18 @@ use std::{
     cell::Cell,
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
 };
 
 use picket_proto::DeviceId;
-use rustix::{fs::OFlags, io::Errno};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
 
 use super::{
     Problem, Record,
@@ -38,7 +44,9 @@ pub(super) struct JournalFile {
 
 #[derive(Debug)]
 struct Open {
-    file: File,
+    /// A descriptor by which nothing can be read or written, so that between two writes the disk's server owes this process nothing:
+    /// one that was started again may refuse to know what was open.
+    place: OwnedFd,
     /// What the file holds.
     blocks: Vec<u8>,
     /// The generation that counts.
@@ -75,12 +83,12 @@ impl JournalFile {
         }
     }
 
-    fn use_file(&mut self, file: File, bytes: Vec<u8>, held: Held) -> Found {
+    fn use_file(&mut self, place: OwnedFd, bytes: Vec<u8>, held: Held) -> Found {
         if held.torn {
             tracing::info!("a write of the journal was cut short; the record before it counts");
         }
         self.open = Some(Open {
-            file,
+            place,
             blocks: bytes,
             generation: held.generation,
         });
@@ -120,7 +128,7 @@ impl JournalFile {
         let file = made.inspect_err(|_| drop(fs::remove_file(&temporary)))?;
         sync_directory(&self.directory)?;
         Ok(Open {
-            file,
+            place: place_of(&file)?,
             blocks,
             generation: 1,
         })
@@ -176,13 +184,14 @@ impl Disk for JournalFile {
         self.open = None;
         self.said.set(None);
         let opened = open(&self.path(), OpenOptions::new().read(true).write(true));
-        let (file, bytes) = match opened.and_then(|file| read(&file).map(|bytes| (file, bytes))) {
+        let looked = opened.and_then(|file| Ok((place_of(&file)?, read(&file)?)));
+        let (place, bytes) = match looked {
             Ok(read) => read,
             Err(error) => return self.not_read(&error),
         };
         let found = bytes.and_then(|bytes| Ok((format::read(&bytes, self.device)?, bytes)));
         match found {
-            Ok((held, bytes)) => self.use_file(file, bytes, held),
+            Ok((held, bytes)) => self.use_file(place, bytes, held),
             Err(unreadable) => self.set_aside(&unreadable),
         }
     }
@@ -198,7 +207,7 @@ impl Disk for JournalFile {
         let block = format::write(record, generation, self.device)
             .map_err(|error| Unwritten::Not(error.to_owned()))?;
         let at = place(generation);
-        let Err(error) = overwrite(&open.file, &block, at) else {
+        let Err(error) = overwrite(reopen(&open.place), &block, at) else {
             open.blocks[at..at + BLOCK].copy_from_slice(&block);
             open.generation = generation;
             self.said.set(None);
@@ -207,7 +216,7 @@ impl Disk for JournalFile {
         self.said.set(error.raw_os_error());
         // What is on the disk now isn't known, and must not count after a restart: the block gets back what it held.
         let before = open.blocks[at..at + BLOCK].to_vec();
-        let undone = overwrite(&open.file, &before, at).is_ok();
+        let undone = overwrite(reopen(&open.place), &before, at).is_ok();
         let words = format!("can't write the journal {}: {error}", path.display());
         if !undone {
             self.open = None;
@@ -231,7 +240,7 @@ impl Disk for JournalFile {
             return true;
         };
         let file = open(&self.path(), OpenOptions::new().write(true));
-        let undone = file.is_ok_and(|file| overwrite(&file, before, *at).is_ok());
+        let undone = overwrite(file, before, *at).is_ok();
         if undone {
             self.owed = None;
         }
@@ -289,7 +298,22 @@ fn make_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-fn overwrite(file: &File, block: &[u8], at: usize) -> Result<(), NotDurable> {
+/// The file of an open descriptor, wherever its name leads by now.
+fn place_of(file: &File) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(by_descriptor(file), flags, Mode::empty())?)
+}
+
+fn reopen(place: &OwnedFd) -> io::Result<File> {
+    File::options().write(true).open(by_descriptor(place))
+}
+
+fn by_descriptor(file: &impl AsRawFd) -> String {
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+fn overwrite(file: io::Result<File>, block: &[u8], at: usize) -> Result<(), NotDurable> {
+    let file = file.map_err(NotDurable::Write)?;
     file.write_all_at(block, at as u64)
         .map_err(NotDurable::Write)?;
     file.sync_data().map_err(NotDurable::Sync)

@@ -64,7 +64,8 @@ fn what_the_kernel_said_is_kept_until_a_write_succeeds() {
     fs::create_dir(directory.path().join("later")).unwrap();
     journal.open();
     assert_eq!(journal.said(), None);
-    journal.open.as_mut().unwrap().file = File::options().write(true).open("/dev/full").unwrap();
+    let place = File::open("/dev/full").unwrap();
+    journal.open.as_mut().unwrap().place = place_of(&place).unwrap();
     journal.write(&record(1)).unwrap_err();
     assert_eq!(journal.said(), Some(Errno::NOSPC));
     journal.open();
@@ -194,8 +195,9 @@ fn a_write_that_fails_does_not_count_and_the_journal_is_opened_anew() {
     let mut journal = JournalFile::new(directory.path(), DEVICE);
     journal.open();
     journal.write(&record(1)).unwrap();
-    // Nothing can be written through this descriptor.
-    journal.open.as_mut().unwrap().file = File::open(journal.path()).unwrap();
+    // A directory can't be written.
+    let place = File::open(directory.path()).unwrap();
+    journal.open.as_mut().unwrap().place = place_of(&place).unwrap();
     let Unwritten::Not(error) = journal.write(&record(2)).unwrap_err() else {
         panic!("nothing was taken")
     };
@@ -216,9 +218,9 @@ fn a_write_that_was_taken_and_perhaps_is_durable_is_taken_back_when_the_disk_let
     journal.open();
     journal.write(&record(1)).unwrap();
     let before = fs::read(journal.path()).unwrap();
-    let mut writer = OpenOptions::new();
     // It takes everything, and makes nothing durable.
-    journal.open.as_mut().unwrap().file = writer.write(true).open("/dev/null").unwrap();
+    let place = File::open("/dev/null").unwrap();
+    journal.open.as_mut().unwrap().place = place_of(&place).unwrap();
     let Unwritten::Perhaps(error) = journal.write(&record(2)).unwrap_err() else {
         panic!("all of it was taken")
     };
