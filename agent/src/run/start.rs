@@ -7,7 +7,9 @@ use rustix::{
 };
 
 use super::{
-    Agent, Outside, Parts, Waits, commands,
+    Agent, Outside, Parts, Waits,
+    agent::give_back_code,
+    commands,
     reload::{Files, Source},
     serve,
     signers::{self, Signers},
@@ -105,6 +107,7 @@ pub fn run(
     };
     let mut parts = parts(world, path, loaded, (identity, periods), left);
     parts.status.lifeboat = Some(lifeboat.status());
+    give_back_code();
     runtime.block_on(async {
         let probe = settings.sampler.nfs_probe;
         if let Some(server) = nfs_server::server(world, probe, world.root_mount()) {
