@@ -101,6 +101,34 @@ async fn the_thread_ends_with_the_probe() {
     );
 }
 
+/// It waits for the next one, and on NFS for the answer: nothing else may wake it.
+#[tokio::test]
+async fn a_probe_costs_its_thread_one_context_switch_beside_that_of_the_call() {
+    const PROBES: u64 = 50;
+    let (_bell, striker) = Bell::new().unwrap();
+    let (tids, tid) = channel();
+    let call = Here {
+        getattr: Getattr::new(Path::new("/")),
+        tids,
+    };
+    let mut probe = Probe::calling(call, striker).unwrap();
+    for number in 0..PROBES {
+        probe.ask(number, boottime_ms() + FAR_MS);
+        ended(&probe);
+    }
+    let status = format!("/proc/self/task/{}/status", tid.recv_timeout(SOON).unwrap());
+    let status = fs::read_to_string(status).unwrap();
+    let waited: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    // The lock may be taken now and then: the loop above looks without a pause.
+    assert!(waited <= 2 * PROBES, "{waited} for {PROBES} probes");
+}
+
 /// The kernel's own answer, on whatever file system is here.
 #[tokio::test]
 async fn a_directory_that_is_there_answers_and_says_its_room() {
@@ -135,6 +163,20 @@ async fn a_directory_that_is_there_answers_and_says_its_room() {
         InBand::Failed,
         "it is no directory"
     );
+}
+
+/// The real call, which also says in which thread it is made.
+struct Here {
+    getattr: Getattr,
+    tids: Sender<i32>,
+}
+
+impl Call for Here {
+    fn call(&mut self) -> Answer {
+        let tid = rustix::thread::gettid().as_raw_nonzero().get();
+        self.tids.send(tid).unwrap();
+        self.getattr.call()
+    }
 }
 
 /// Answers when it is told to.
