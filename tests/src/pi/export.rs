@@ -1,6 +1,7 @@
 //! A tmpfs of its own that holds a guest's root: it can be made full, read-only, and well again. It knows no NFS.
 use std::{
     fs,
+    os::fd::AsRawFd,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -60,6 +61,22 @@ impl Export {
     /// Makes it writable again, and as big as in the beginning.
     pub fn heal(&self) {
         self.remount(&format!("rw,size={SIZE}"));
+    }
+
+    /// Puts another file system with the same content in its place, as a server does whose disk was restored: what clients hold
+    /// of the old one is stale. The server must not run meanwhile.
+    pub fn recreate(&self) {
+        // The old one lives on as long as it is open, so the new one has another device number.
+        let old = fs::File::open(&self.path).expect("the export can be read");
+        unmount(&self.path);
+        let name = format!("{NAME}{}", std::process::id());
+        let options = format!("size={SIZE},mode=755");
+        mount(&["-t", "tmpfs", "-o", &options, &name], &self.path).expect("a tmpfs can be mounted");
+        let old = format!("/proc/{}/fd/{}/.", std::process::id(), old.as_raw_fd());
+        let mut command = Command::new("cp");
+        command.args(["--archive", &old]).arg(&self.path);
+        let status = command.status().expect("cp is on every Linux");
+        assert!(status.success(), "the export can't be copied");
     }
 
     /// A file that is being written keeps a tmpfs from becoming read-only for a moment.
