@@ -185,7 +185,7 @@ struct Shore {
 impl Shore {
     fn new() -> Self {
         // /tmp may be a tmpfs, and this is the disk.
-        let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+        let folder = tempfile::tempdir_in("/var/tmp").expect("a temporary folder can be made");
         let mut holder = Command::new("unshare");
         let script = "mount -t tmpfs run /run && echo ready && exec sleep infinity";
         holder
@@ -208,20 +208,21 @@ impl Shore {
     }
 
     fn mounts(&self) -> String {
-        fs::read_to_string(format!("/proc/{}/mountinfo", self.holder.id())).unwrap()
+        fs::read_to_string(format!("/proc/{}/mountinfo", self.holder.id()))
+            .expect("the holder is there")
     }
 
     /// Starts an agent there, through that command. Its configuration is given by a path that isn't absolute.
     fn agent(&self, broker: &str, lifeboat: &str, with: &[&str]) -> Process {
         let folder = self.folder();
         let state = folder.join("state");
-        fs::create_dir_all(&state).unwrap();
+        fs::create_dir_all(&state).expect("the folder is writable");
         let signers = folder.join("allowed_signers");
         let toml = format!(
             "broker = {broker:?}\nid = \"00000000a1b2c3d4\"\nack = \"nobody\"\nconnect_spread = \"0s\"\nnfs_probe = \"off\"\n\
              sample_every = \"100ms\"\nwindow = \"1s\"\nstate_dir = {state:?}\nallowed_signers = {signers:?}\nlifeboat = {lifeboat:?}\n"
         );
-        fs::write(folder.join("picketd.toml"), toml).unwrap();
+        fs::write(folder.join("picketd.toml"), toml).expect("the folder is writable");
         let mut command = Command::new("nsenter");
         command
             .arg(format!("--mount=/proc/{}/ns/mnt", self.holder.id()))
@@ -247,15 +248,16 @@ impl Shore {
 fn held(proc: &Path) {
     const O_PATH: u32 = 0o10_000_000;
     let mut places = 0;
-    for entry in fs::read_dir(proc.join("fd")).unwrap() {
-        let number = entry.unwrap().file_name();
-        let target = fs::read_link(proc.join("fd").join(&number)).unwrap();
+    for entry in fs::read_dir(proc.join("fd")).expect("the agent is there") {
+        let number = entry.expect("the agent is there").file_name();
+        let target = fs::read_link(proc.join("fd").join(&number)).expect("it stays open");
         if !target.starts_with("/host") {
             continue;
         }
-        let about = fs::read_to_string(proc.join("fdinfo").join(&number)).unwrap();
+        let about = fs::read_to_string(proc.join("fdinfo").join(&number)).expect("it stays open");
         let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
-        let flags = u32::from_str_radix(flags.unwrap().trim(), 8).unwrap();
+        let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+        let flags = flags.expect("the kernel says them, octal");
         assert_ne!(flags & O_PATH, 0, "{} is open: {about}", target.display());
         places += 1;
     }
@@ -291,5 +293,5 @@ fn calls(agent: &Process, folder: &Path) -> String {
     thread::sleep(Duration::from_secs(2));
     strace.signal(Signal::INT);
     strace.wait(PATIENCE);
-    fs::read_to_string(out).unwrap()
+    fs::read_to_string(out).expect("strace has written it")
 }
