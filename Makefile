@@ -1,6 +1,6 @@
 # What can be done here. Each target installs what it needs (scripts/setup says so before) and is one script or command.
 .DEFAULT_GOAL := help
-.PHONY: help demo check test soak bench cross fuzz lint
+.PHONY: help demo pi check test soak bench cross fuzz lint
 
 SECONDS ?= 600
 
@@ -9,6 +9,9 @@ help: ## This list
 
 demo: ## A broker, the real agent on this machine, some simulated neighbours, and the live table
 	scripts/demo
+
+pi: ## An emulated Raspberry Pi on an NFS root with picketd: its console, and the commands to try (as root)
+	scripts/pi
 
 check: ## Fast: type check and the host's own tests, for while you write
 	scripts/check

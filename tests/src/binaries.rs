@@ -1,4 +1,4 @@
-//! Where the programs under test are: beside the test executable, or where an environment variable says.
+//! Where the programs under test are: beside the executable that asks, or where an environment variable says.
 use std::path::PathBuf;
 
 /// `picketd` of this build.
@@ -34,11 +34,13 @@ pub fn from_environment(variable: &str) -> PathBuf {
 }
 
 fn beside(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own path");
-    let folder = test
-        .parent()
-        .and_then(|deps| deps.parent())
-        .expect("tests lie in target/PROFILE/deps");
+    let this = std::env::current_exe().expect("a program knows its own path");
+    // Tests lie in target/PROFILE/deps, programs above.
+    let folder = this.parent().expect("a program lies in a folder");
+    let folder = match folder.file_name() {
+        Some(name) if name == "deps" => folder.parent().expect("it lies in target/PROFILE"),
+        _ => folder,
+    };
     let path = folder.join(name);
     assert!(
         path.is_file(),

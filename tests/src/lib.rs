@@ -25,7 +25,15 @@ pub mod tick_counter;
 pub mod tree;
 pub mod watcher;
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+/// Says something that belongs into the log of a test that passes, too: what was measured.
+pub fn say(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
 
 /// Waits until `done` returns a value; panics after `deadline` with what was waited for.
 pub fn eventually<T>(what: &str, deadline: Duration, mut done: impl FnMut() -> Option<T>) -> T {

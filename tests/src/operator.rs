@@ -24,6 +24,7 @@ pub struct Operator {
     actor: String,
     folder: PathBuf,
     fleet: Option<PathBuf>,
+    silence: Option<Duration>,
 }
 
 /// An order under way.
@@ -52,6 +53,7 @@ impl Operator {
             actor: actor.to_owned(),
             folder: folder.join(format!("operator-{actor}")),
             fleet: None,
+            silence: None,
         };
         fs::create_dir_all(&operator.folder).expect("the folder is writable");
         write_key(&operator.key(), &key.private_file());
@@ -75,6 +77,13 @@ impl Operator {
         self
     }
 
+    /// Cuts the power of a Pi after that much silence already.
+    #[must_use]
+    pub fn with_silence(mut self, silence: Duration) -> Self {
+        self.silence = Some(silence);
+        self
+    }
+
     /// Gives an order: the arguments after the options of all commands.
     pub fn order(&self, arguments: &[&str]) -> Order {
         let mut command = Command::new(binaries::picket());
@@ -86,6 +95,9 @@ impl Operator {
             .arg(self.audit());
         if let Some(fleet) = &self.fleet {
             command.arg("--fleet").arg(fleet);
+        }
+        if let Some(silence) = self.silence {
+            command.env("PICKET_TEST_SILENCE_MS", silence.as_millis().to_string());
         }
         command
             .args(arguments)
@@ -111,7 +123,8 @@ impl Operator {
         self.folder.join("audit.jsonl")
     }
 
-    fn key(&self) -> PathBuf {
+    /// The file of the private key.
+    pub fn key(&self) -> PathBuf {
         self.folder.join("id_ed25519")
     }
 }

@@ -12,7 +12,7 @@
 //! pi.ganesha().stop(); // SIGSTOP; cont; and with &mut: ganesha_mut().kill(), restart()
 //! pi.export().make_full(); // the tmpfs: read_only, heal, join("/etc/rc")
 //! pi.firmware().qmp().system_reset(); // power: hold, release, power_off, boots
-//! pi.console().run("cat /proc/loadavg", pi.patience()); // the guest's shell; text, wait_for
+//! pi.script("ls -l /proc/1"); // the guest's shell, through the export; more in console(): run, text, wait_for
 //! pi.watcher().ticks(); // what the collector has
 //! pi.operator(&key).run(&["reboot", &pi.id().to_string(), "--json"]);
 //! ```
@@ -20,7 +20,11 @@
 //! `scripts/bed` puts what it needs into the cache, `PICKET_BED` names the folder that it prints, `PICKETD_AARCH64` the
 //! static agent; `scripts/tier pi` sets both. It needs root. The guest sees the host as 10.0.2.2 and is reached by its console
 //! alone. Guests are named by their MAC. One costs 0.1 s of its own, 4 s of one processor a boot, and then little.
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use picket_proto::DeviceId;
 use picket_test_keys::TestKey;
@@ -38,6 +42,7 @@ mod ganesha;
 mod machine;
 mod qmp;
 mod root;
+mod turn;
 
 pub use builder::Builder;
 pub use console::Console;
@@ -96,6 +101,23 @@ impl Pi {
     /// Its console.
     pub fn console(&self) -> &Console {
         &self.console
+    }
+
+    /// Lets the guest's shell run a script, and waits for its end; what it printed. Script and output go through the export,
+    /// so it needs the NFS server, before and afterwards; the output itself is kept in the guest's memory.
+    pub fn script(&self, script: &str) -> String {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("/tmp/script-{}", NUMBER.fetch_add(1, Ordering::SeqCst));
+        let of_host = self.export.join(&name);
+        let whole = format!(
+            "exec >/run/output 2>&1\n{script}\ncp /run/output {name}.output\nmv {name}.output {name}.end\n"
+        );
+        std::fs::write(&of_host, whole).expect("the export is writable");
+        self.console.type_line(&format!("sh {name}"));
+        let end = of_host.with_extension("end");
+        eventually("the guest has run a script", self.patience(), || {
+            std::fs::read_to_string(&end).ok()
+        })
     }
 
     /// The line between it and its NFS server.

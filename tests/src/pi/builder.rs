@@ -16,6 +16,7 @@ use super::{
     ganesha::Ganesha,
     machine::Machine,
     root::{self, Root},
+    turn::Turn,
 };
 use crate::{binaries, mosquitto::Mosquitto, proxy::Proxy, watcher::Watcher};
 
@@ -75,14 +76,15 @@ impl Builder {
         self
     }
 
-    /// Switches it on, and waits for its first tick.
+    /// Switches it on when it is its turn, and waits for its first tick.
     pub fn start(self) -> Pi {
+        let _turn = Turn::take();
         let pi = self.switch_on();
         pi.wait_for_tick_of_boot(1);
         pi
     }
 
-    /// Switches it on.
+    /// Switches it on at once.
     pub fn switch_on(self) -> Pi {
         let files = Files::find();
         let folder = tempfile::tempdir().expect("a temporary folder can be made");

@@ -1,10 +1,15 @@
 //! A guest's console: what it printed in all of its boots, and a shell that answers there. It knows no machine.
 use std::{
-    fs,
-    io::Write,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::Shutdown,
     os::unix::net::UnixStream,
-    path::PathBuf,
-    sync::atomic::{AtomicUsize, Ordering},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
@@ -16,15 +21,22 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// The console of one machine.
 pub struct Console {
     log: PathBuf,
-    socket: PathBuf,
+    keyboard: Arc<Keyboard>,
     questions: AtomicUsize,
+}
+
+/// A line to the QEMU that runs; each QEMU wants a new one.
+struct Keyboard {
+    socket: PathBuf,
+    line: Mutex<Option<UnixStream>>,
 }
 
 impl Console {
     pub(super) fn new(log: PathBuf, socket: PathBuf) -> Self {
+        let line = Mutex::new(None);
         Self {
             log,
-            socket,
+            keyboard: Arc::new(Keyboard { socket, line }),
             questions: AtomicUsize::new(0),
         }
     }
@@ -46,19 +58,15 @@ impl Console {
         eventually(&why, deadline, || self.text().contains(what).then_some(()));
     }
 
-    /// Lets the guest's shell run a command line; what it printed. Kernel messages may stand in between.
+    /// Lets the guest's shell run a command line; what it printed, with what others print meanwhile. It needs no NFS server
+    /// but for the programs that it starts. [`super::Pi::script`] tells a script's output from everything else.
     pub fn run(&self, command: &str, deadline: Duration) -> String {
         let number = self.questions.fetch_add(1, Ordering::SeqCst);
         // The shell's echo of the line has the quotes in it, its output has not.
         let (begin, end) = (format!("begin-{number}-"), format!("end-{number}-"));
-        let line = format!("echo 'begin-''{number}-'; {command}; echo 'end-''{number}-'\n");
-        // Open until the end: QEMU forgets what a client typed that has hung up.
-        let mut keyboard = eventually("QEMU takes a console", CONNECT, || {
-            UnixStream::connect(&self.socket).ok()
-        });
-        keyboard
-            .write_all(line.as_bytes())
-            .expect("QEMU reads what is typed");
+        self.type_line(&format!(
+            "echo 'begin-''{number}-'; {command}; echo 'end-''{number}-'"
+        ));
         let why = format!("the guest's shell has run {command:?}");
         eventually(&why, deadline, || {
             let text = self.text();
@@ -66,5 +74,61 @@ impl Console {
             let (output, _) = after.split_once(&end)?;
             Some(output.trim_start_matches('\n').to_owned())
         })
+    }
+
+    /// Types a line.
+    pub fn type_line(&self, line: &str) {
+        eventually("the console can be typed at", CONNECT, || {
+            self.keyboard.type_line(line).ok()
+        });
+    }
+
+    /// Shows everything on stdout, and types what comes from `keys`, line by line, for as long as this process lives.
+    pub fn attach(&self, keys: impl Read + Send + 'static) {
+        let (log, keyboard) = (self.log.clone(), self.keyboard.clone());
+        thread::spawn(move || show(&log));
+        thread::spawn(move || {
+            for line in BufReader::new(keys).lines().map_while(Result::ok) {
+                // While the machine is off, nobody reads.
+                let _ = keyboard.type_line(&line);
+            }
+        });
+    }
+}
+
+impl Keyboard {
+    fn type_line(&self, line: &str) -> io::Result<()> {
+        let mut kept = self.line.lock().expect("no holder panics");
+        let line = format!("{line}\n");
+        if let Some(old) = kept.as_mut() {
+            if old.write_all(line.as_bytes()).is_ok() {
+                return Ok(());
+            }
+        }
+        let mut new = UnixStream::connect(&self.socket)?;
+        // QEMU says everything here too, and stops the machine while nobody listens.
+        let mut said = new.try_clone()?;
+        thread::spawn(move || io::copy(&mut said, &mut io::sink()));
+        new.write_all(line.as_bytes())?;
+        *kept = Some(new);
+        Ok(())
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        if let Some(line) = &*self.line.lock().expect("no holder panics") {
+            let _ = line.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn show(log: &Path) {
+    let mut log = eventually("QEMU makes a log of the console", CONNECT, || {
+        File::open(log).ok()
+    });
+    while io::copy(&mut log, &mut io::stdout()).is_ok() {
+        let _ = io::stdout().flush();
+        thread::sleep(Duration::from_millis(50));
     }
 }

@@ -119,7 +119,7 @@ fn mount(arguments: &[&str], path: &Path) -> Result<(), String> {
     }
 }
 
-/// Lazily: Ganesha may still be at its end.
+/// Lazily: Ganesha may still be at its end. Another test may be quicker with what was left behind.
 fn unmount(path: &Path) {
-    let _ = Command::new("umount").arg("--lazy").arg(path).status();
+    let _ = Command::new("umount").arg("--lazy").arg(path).output();
 }

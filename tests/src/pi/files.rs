@@ -60,13 +60,17 @@ impl Files {
         self.program("ganesha.nfsd")
     }
 
-    /// A program of the cache, with the libraries beside it, else the installed one.
+    /// A program of the cache, with the libraries beside it, else the installed one. It is killed with the thread that
+    /// starts it, also when a test is killed and drops nothing.
     fn program(&self, name: &str) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]);
         let ours = self.host().join("usr/bin").join(name);
         if !ours.is_file() {
-            return Command::new(name);
+            command.arg(name);
+            return command;
         }
-        let mut command = Command::new(ours);
+        command.arg(ours);
         let libraries = [
             self.host().join("usr/lib/ganesha"),
             self.libraries(),

@@ -18,8 +18,8 @@ pub enum Root {
 }
 
 /// What tests and start-up use of it; its shell finds the others by itself.
-const APPLETS: [&str; 8] = [
-    "sh", "init", "reboot", "poweroff", "mount", "umount", "cat", "ls",
+const APPLETS: [&str; 10] = [
+    "sh", "init", "reboot", "poweroff", "mount", "umount", "cat", "cp", "mv", "ls",
 ];
 const FOLDERS: [&str; 12] = [
     "bin",
