@@ -12,6 +12,7 @@ pub mod debian;
 pub mod fleet;
 pub mod hostile;
 pub mod init;
+mod inotify;
 pub mod killer;
 pub mod mosquitto;
 pub mod nspawn;

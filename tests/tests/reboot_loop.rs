@@ -89,21 +89,15 @@ fn a_command_that_is_published_retained_to_a_connected_agent_reboots_once_and_is
 /// A broker that never saw the agent's PUBACK delivers the command again after the reboot, marked as a duplicate.
 #[tokio::test]
 async fn a_command_that_the_broker_delivers_again_after_the_reboot_reboots_once() {
-    let broker = ScriptedBroker::start().await;
-    let key = TestKey::new(1);
-    let mut shelf = Shelf::empty();
-    let make = Make {
-        broker: Some(format!("mqtt://{}", broker.address())),
-        ..Make::obeying(key.line("anna"))
-    };
-    shelf.switch_on(1, &make);
+    let Ordered {
+        broker,
+        shelf,
+        mut peer,
+        command,
+        topic,
+        frame,
+    } = Ordered::to_reboot().await;
     let (device, init) = shelf.first();
-    let (mut peer, ..) = broker.welcome().await;
-    let pong = ping(&mut peer, device).await;
-    let command = command(device, &pong);
-    let topic = format!("picket/1/command/{device}");
-    let frame = key.frame(&command);
-    peer.deliver(Delivery::First, &topic, 7, &frame).await;
     until_closed(&mut peer).await;
     init.wait_for_reboots(1);
     let (mut peer, ..) = broker.welcome().await;
@@ -123,20 +117,13 @@ async fn a_command_that_the_broker_delivers_again_after_the_reboot_reboots_once(
 /// The reports lie at the broker unconfirmed, and the machine goes down all the same.
 #[tokio::test]
 async fn a_broker_that_confirms_nothing_does_not_hold_up_a_reboot() {
-    let broker = ScriptedBroker::start().await;
-    let key = TestKey::new(1);
-    let mut shelf = Shelf::empty();
-    let make = Make {
-        broker: Some(format!("mqtt://{}", broker.address())),
-        ..Make::obeying(key.line("anna"))
-    };
-    shelf.switch_on(1, &make);
-    let (device, init) = shelf.first();
-    let (mut peer, ..) = broker.welcome().await;
-    let pong = ping(&mut peer, device).await;
-    let frame = key.frame(&command(device, &pong));
-    let topic = format!("picket/1/command/{device}");
-    peer.deliver(Delivery::First, &topic, 7, &frame).await;
+    let Ordered {
+        broker: _broker,
+        shelf,
+        peer,
+        ..
+    } = Ordered::to_reboot().await;
+    let (_, init) = shelf.first();
     let begin = Instant::now();
     while init.boots().reboots() == 0 {
         assert!(
@@ -146,6 +133,44 @@ async fn a_broker_that_confirms_nothing_does_not_hold_up_a_reboot() {
         // What comes is read, and never confirmed.
         let _ = timeout(Duration::from_millis(100), peer.readable()).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A machine that was ordered to reboot by a broker that does as a test says.
+struct Ordered {
+    broker: ScriptedBroker,
+    shelf: Shelf,
+    peer: Peer,
+    command: Command,
+    topic: String,
+    frame: Vec<u8>,
+}
+
+impl Ordered {
+    async fn to_reboot() -> Self {
+        let broker = ScriptedBroker::start().await;
+        let key = TestKey::new(1);
+        let mut shelf = Shelf::empty();
+        let make = Make {
+            broker: Some(format!("mqtt://{}", broker.address())),
+            ..Make::obeying(key.line("anna"))
+        };
+        shelf.switch_on(1, &make);
+        let (device, _) = shelf.first();
+        let (mut peer, ..) = broker.welcome().await;
+        let pong = ping(&mut peer, device).await;
+        let command = command(device, &pong);
+        let topic = format!("picket/1/command/{device}");
+        let frame = key.frame(&command);
+        peer.deliver(Delivery::First, &topic, 7, &frame).await;
+        Self {
+            broker,
+            shelf,
+            peer,
+            command,
+            topic,
+            frame,
+        }
     }
 }
 
