@@ -8,8 +8,11 @@ use std::{
     process::Command,
 };
 
-use picket_proto::{BootId, DeviceId, OperationId, State};
-use picketd::journal::{self, Journal, Outcome, Problem, Record, Recorded};
+use picket_proto::DeviceId;
+use picketd::{
+    config::Periods,
+    journal::{self, Journal, Outcome, Problem, Record},
+};
 
 const DEVICE: DeviceId = DeviceId([1; 8]);
 const DIRECTORY: &str = "PICKET_TEST_DISK";
@@ -198,17 +201,9 @@ fn write(journal: &mut Journal, number: u8) -> Outcome {
 }
 
 fn record(number: u8) -> Record {
-    let operation = Recorded {
-        operation: OperationId([number; 16]),
-        action: 7,
-        state: State::Succeeded,
-        reason: None,
-        fingerprint: 1,
-        boot: BootId([2; 16]),
-        boots: 0,
-    };
+    let periods = Periods::new(1_000 * (1 + u32::from(number)), 60_000);
     Record {
-        operations: vec![operation],
+        periods: Some(periods.unwrap()),
         ..Record::default()
     }
 }
