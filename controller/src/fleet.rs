@@ -169,14 +169,18 @@ fn pi(entry: toml::Value) -> Result<Pi> {
 }
 
 fn hint(key: &str) -> String {
-    let nearest = KEYS
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(key, known), known))
-        .min();
-    match nearest {
-        Some((distance, known)) if distance <= 2 => format!("did you mean {known:?}?"),
-        _ => format!("the keys are {}", KEYS.join(", ")),
+    match nearest(key, KEYS) {
+        Some(known) => format!("did you mean {known:?}?"),
+        None => format!("the keys are {}", KEYS.join(", ")),
     }
+}
+
+/// The name that was perhaps meant: the one that differs least, by two letters at most.
+fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let names = names.into_iter();
+    let near = names.map(|name| (strsim::damerau_levenshtein(text, name), name));
+    let (_, name) = near.min().filter(|(distance, _)| *distance <= 2)?;
+    Some(name)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use anyhow::{Result, anyhow, bail};
 use picket_proto::DeviceId;
 
-use super::{Fleet, Pi};
+use super::{Fleet, Pi, nearest};
 
 /// Names Pis: one by id or name, or all that every term fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,12 +99,11 @@ impl Fleet {
             );
         }
         let names = self.pis.values().filter_map(|pi| pi.name.as_deref());
-        let near = names.map(|name| (strsim::damerau_levenshtein(text, name), name));
-        match near.min() {
-            Some((distance, name)) if distance <= 2 => {
+        match nearest(text, names) {
+            Some(name) => {
                 anyhow!("no Pi of the inventory is called {text:?}; did you mean {name:?}?")
             }
-            _ => anyhow!(
+            None => anyhow!(
                 "no Pi of the inventory is called {text:?}, and it is no id of 16 hex digits"
             ),
         }
