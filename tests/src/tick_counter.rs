@@ -20,16 +20,13 @@ impl TickCounter {
     pub fn start(tree: &Tree) -> Self {
         let count = Arc::new(AtomicU64::new(0));
         let counted = count.clone();
-        let watch = Watch::begin(
-            &tree.path("proc/loadavg"),
-            WatchFlags::OPEN,
-            move |what, _| {
-                // Identical neighbouring events are merged by the kernel; ticks are far enough apart to be read singly.
-                if what.contains(ReadFlags::OPEN) {
-                    counted.fetch_add(1, Ordering::SeqCst);
-                }
-            },
-        );
+        // The kernel merges identical neighbouring events that are read late, so the closing between them is watched, too.
+        let ways = WatchFlags::OPEN | WatchFlags::CLOSE_NOWRITE;
+        let watch = Watch::begin(&tree.path("proc/loadavg"), ways, move |what, _| {
+            if what.contains(ReadFlags::OPEN) {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        });
         Self {
             count,
             _watch: watch,
