@@ -18,7 +18,7 @@ use super::{
     verdicts,
 };
 use crate::{
-    clock::{Bell, boottime_ms},
+    clock::boottime_ms,
     command::{CommandSettings, Commands},
     config::{Loaded, Periods, Settings},
     device_id, host,
@@ -29,11 +29,10 @@ use crate::{
     log,
     notify::{Notifier, Word},
     runtime_state::{Progress, RuntimeError, RuntimeState},
-    sampler::{NfsInBand, Sampler},
-    sources::{nfs_in_band, nfs_null::Probe, nfs_server},
+    sampler::Sampler,
+    sources::{nfs_null::Probe, nfs_server},
     telemetry::{self, Telemetry, TelemetrySettings},
     trust,
-    verdict::{self, Verdicts},
     world::{OnDisk, World},
 };
 
@@ -113,7 +112,7 @@ pub fn run(
         if let Some(server) = nfs_server::server(world, probe, world.root_mount()) {
             parts.sampler.drive(Probe::spawn(server));
         }
-        let bell = in_band(world, settings.sampler.nfs_in_band, &mut parts.sampler)
+        let bell = verdicts::in_band(world, settings.sampler.nfs_in_band, &mut parts.sampler)
             .map_err(StartError::Wait)?;
         let link = MqttLink::start(settings.link, access, identity, parts.connection);
         let mut outside = Outside::new(link, host, opened.journal, periods.period_ms())
@@ -189,7 +188,7 @@ pub(super) fn parts(
     if let Some(last) = commands.last_operation() {
         commands::tell(last, &mut status);
     }
-    let verdicts = verdicts(world, left.said);
+    let verdicts = verdicts::begin(world, left.said);
     verdicts::tell(&verdicts, &mut status);
     Parts {
         signers_known,
@@ -212,37 +211,6 @@ pub(super) fn parts(
             effective: loaded.effective,
         },
     }
-}
-
-/// What is thought of the server and the disk before anything was seen of the one, and `said` by the other.
-fn verdicts(world: &World, said: Result<(), Errno>) -> Verdicts {
-    let mut verdicts = match nfs_server::is_nfs(world, world.root_mount()) {
-        true => Verdicts::of_nfs(boottime_ms()),
-        false => Verdicts::of_disk(),
-    };
-    if let Some(fault) = said.err().and_then(verdict::fault) {
-        verdicts.handle(verdict::Input::Wrote(Err(fault)), boottime_ms());
-    }
-    verdicts
-}
-
-/// Starts the in-band probe where there is something to ask; the bell is mute elsewhere, and where there can be no thread for it.
-fn in_band(world: &World, wanted: NfsInBand, sampler: &mut Sampler) -> io::Result<Bell> {
-    let root = match wanted {
-        NfsInBand::Auto => nfs_in_band::root(world, world.root_mount()),
-        NfsInBand::Off => None,
-    };
-    let Some(root) = root else {
-        return Ok(Bell::mute());
-    };
-    let (bell, striker) = Bell::new()?;
-    match nfs_in_band::Probe::spawn(root, striker) {
-        Ok(probe) => sampler.drive_in_band(probe),
-        Err(error) => tracing::warn!(
-            "the in-band probe has no thread: {error}; a server that hangs shows later, by its NULL calls alone"
-        ),
-    }
-    Ok(bell)
 }
 
 /// 16 random bytes of the kernel; `None` as long as it has none, early in a boot.

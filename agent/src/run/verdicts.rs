@@ -7,11 +7,14 @@ use rustix::io::Errno;
 
 use super::{Agent, Outside};
 use crate::{
-    clock,
+    clock::{self, Bell},
     host::Host,
     link::Link,
+    sampler::{NfsInBand, Sampler},
+    sources::{nfs_in_band, nfs_server},
     telemetry,
     verdict::{self, Change, Input, PATIENCE_MS, Verdicts},
+    world::World,
 };
 
 impl Agent {
@@ -67,6 +70,37 @@ impl Agent {
         self.tell(telemetry::Input::Edge(change.into()), outside);
         self.announce(outside);
     }
+}
+
+/// What is thought of the server and the disk before anything was seen of the one, and `said` by the other.
+pub(super) fn begin(world: &World, said: Result<(), Errno>) -> Verdicts {
+    let mut verdicts = match nfs_server::is_nfs(world, world.root_mount()) {
+        true => Verdicts::of_nfs(clock::boottime_ms()),
+        false => Verdicts::of_disk(),
+    };
+    if let Some(fault) = said.err().and_then(verdict::fault) {
+        verdicts.handle(Input::Wrote(Err(fault)), clock::boottime_ms());
+    }
+    verdicts
+}
+
+/// Starts the in-band probe where there is something to ask; the bell is mute elsewhere, and where there can be no thread for it.
+pub(super) fn in_band(world: &World, wanted: NfsInBand, sampler: &mut Sampler) -> io::Result<Bell> {
+    let root = match wanted {
+        NfsInBand::Auto => nfs_in_band::root(world, world.root_mount()),
+        NfsInBand::Off => None,
+    };
+    let Some(root) = root else {
+        return Ok(Bell::mute());
+    };
+    let (bell, striker) = Bell::new()?;
+    match nfs_in_band::Probe::spawn(root, striker) {
+        Ok(probe) => sampler.drive_in_band(probe),
+        Err(error) => tracing::warn!(
+            "the in-band probe has no thread: {error}; a server that hangs shows later, by its NULL calls alone"
+        ),
+    }
+    Ok(bell)
 }
 
 /// What the system said, in the kernel's numbers.

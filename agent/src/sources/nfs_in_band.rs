@@ -4,21 +4,20 @@
 //!
 //! [`Probe::ask`] makes one and sets the bell; an answer in time silences it again, so that it wakes nobody. When there is none,
 //! the bell rings, and once more when the late answer is there. [`Probe::look`] says how it stands.
+mod getattr;
+
 use std::{
-    ffi::CStr,
     io,
-    os::fd::{AsFd, OwnedFd},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, Thread},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use picket_proto::{Gap, Reading};
-use rustix::{
-    fs::{AtFlags, Mode, OFlags, StatxFlags, fstatvfs, open, statx},
-    io::Errno,
-};
+use rustix::io::Errno;
+
+use getattr::Getattr;
 
 use super::nfs_server;
 use crate::{
@@ -29,9 +28,6 @@ use crate::{
 
 /// It makes system calls and nothing else.
 const STACK: usize = 64 * 1024;
-/// Every so many probes the disk's room is asked for too: once a minute.
-const ROOM_EVERY: u32 = 6;
-const NO_NAME: &CStr = c"";
 
 /// How a probe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,62 +235,6 @@ impl Shared {
         };
         if let Err(error) = struck {
             tracing::debug!("the bell of the in-band probe can't be struck: {error}");
-        }
-    }
-}
-
-/// The real call.
-struct Getattr {
-    root: Box<Path>,
-    /// Opened at the first call: without any right to read, which would hold more than the name.
-    fd: Option<OwnedFd>,
-    calls: u32,
-}
-
-impl Getattr {
-    fn new(root: &Path) -> Self {
-        Self {
-            root: root.into(),
-            fd: None,
-            calls: 0,
-        }
-    }
-
-    fn fd(&mut self) -> Result<&OwnedFd, Errno> {
-        if self.fd.is_none() {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            self.fd = Some(open(&*self.root, flags, Mode::empty())?);
-        }
-        Ok(self.fd.as_ref().expect("it was opened above"))
-    }
-}
-
-impl Call for Getattr {
-    fn call(&mut self) -> Answer {
-        let asks_room = self.calls % ROOM_EVERY == 0;
-        self.calls = self.calls.wrapping_add(1);
-        let fd = match self.fd() {
-            Ok(fd) => fd,
-            Err(error) => {
-                return Answer {
-                    took: Err(error),
-                    room: None,
-                };
-            }
-        };
-        let begin = Instant::now();
-        // Exactly one GETATTR: the flag asks the server whatever is cached, and the mask asks for something that only it knows.
-        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_FORCE_SYNC;
-        let took = statx(fd.as_fd(), NO_NAME, flags, StatxFlags::MODE).map(|_| begin.elapsed());
-        let room = (asks_room && took.is_ok())
-            .then(|| fstatvfs(fd).ok())
-            .flatten();
-        Answer {
-            took,
-            room: room.map(|room| Room {
-                available: room.f_bavail,
-                blocks: room.f_blocks,
-            }),
         }
     }
 }

@@ -2,6 +2,7 @@
 use std::{
     fs, io,
     sync::mpsc::{Receiver, Sender, channel},
+    time::Instant,
 };
 
 use tokio::time::timeout;
