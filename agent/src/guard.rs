@@ -33,7 +33,7 @@ enum Next {
 /// Guards until `act` breaks, which brings the machine down and comes back only if it is still up. Each order is acted on once.
 ///
 /// # Errors
-/// The run directory can't be watched.
+/// The run directory can't be watched, or is gone: then whoever started the guard starts it again.
 pub fn run(
     run_dir: &Path,
     boot: BootId,
@@ -96,6 +96,25 @@ mod tests {
             let next = next(order.as_ref(), BOOT, now_ms, Duration::from_secs(95));
             assert_eq!(next, expected, "{order:?} at {now_ms}");
         }
+    }
+
+    #[test]
+    fn a_run_directory_that_goes_away_ends_the_guard() {
+        let folder = tempfile::tempdir().unwrap();
+        let run_dir = folder.path().join("picket");
+        std::fs::create_dir(&run_dir).unwrap();
+        let (ends, ended) = mpsc::channel();
+        thread::spawn({
+            let run_dir = run_dir.clone();
+            move || {
+                let guarded = run(&run_dir, BOOT, Duration::ZERO, |_| {
+                    panic!("there is no order")
+                });
+                ends.send(guarded.is_err())
+            }
+        });
+        std::fs::remove_dir(&run_dir).unwrap();
+        assert_eq!(ended.recv_timeout(Duration::from_secs(60)), Ok(true));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::{io, mem::MaybeUninit, os::fd::OwnedFd, path::Path, time::Duration};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    fs::inotify::{self, CreateFlags, Reader, WatchFlags},
+    fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags},
     io::Errno,
 };
 
@@ -22,7 +22,8 @@ impl Watch {
         Ok(Self { queue })
     }
 
-    /// Waits for a change, so long at most; changes since the last wait count.
+    /// Waits for a change, so long at most; changes since the last wait count. Fails once the directory is gone: one that has its
+    /// name later is another.
     pub(super) fn wait(&mut self, most: Option<Duration>) -> io::Result<()> {
         let most = most.and_then(|most| Timespec::try_from(most).ok());
         let mut ready = [PollFd::new(&self.queue, PollFlags::IN)];
@@ -32,8 +33,12 @@ impl Watch {
         }
         let mut space = [MaybeUninit::uninit(); 1024];
         let mut changes = Reader::new(&self.queue, &mut space);
-        // Which ones they are doesn't matter: whoever waits looks for itself.
-        while changes.next().is_ok() {}
+        // Which ones they are doesn't matter otherwise: whoever waits looks for itself.
+        while let Ok(change) = changes.next() {
+            if change.events().contains(ReadFlags::IGNORED) {
+                return Err(Errno::NOENT.into());
+            }
+        }
         Ok(())
     }
 }
