@@ -272,7 +272,7 @@ fn an_agent_that_is_killed_counts_what_died_with_it_as_lost() {
 }
 
 #[test]
-fn reconnects_are_spread_and_slow_down() {
+fn a_broker_that_is_gone_is_tried_again_ever_less_often_and_by_each_agent_at_times_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let broker = Mosquitto::start(folder.path());
     let beds: Vec<_> = (0..4)
