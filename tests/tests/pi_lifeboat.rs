@@ -1,9 +1,7 @@
 //! An NFS server that hangs, and an agent aboard its lifeboat on the emulated Pi: not one tick is missing, questions are answered,
 //! and a reboot is carried out. `PICKET_HANG` is how many seconds a server hangs, 60 unless set.
 use std::{
-    env,
-    io::Write,
-    thread,
+    env, thread,
     time::{Duration, Instant},
 };
 
@@ -11,6 +9,7 @@ use picket_test_keys::TestKey;
 use picket_tests::{
     eventually,
     pi::{Machine, Pi},
+    say,
 };
 use serde_json::Value;
 
@@ -197,9 +196,4 @@ fn seconds() -> Duration {
         text.parse().expect("PICKET_HANG is a number of seconds")
     });
     Duration::from_secs(seconds)
-}
-
-/// Measurements belong into the log of a test that passes, too.
-fn say(what: &str) {
-    let _ = writeln!(std::io::stderr(), "{what}");
 }

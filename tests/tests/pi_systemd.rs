@@ -1,6 +1,5 @@
 //! An emulated Pi with Debian's systemd on its NFS root: it reboots on order, also when its server hangs and systemd with it.
 use std::{
-    io::Write,
     thread,
     time::{Duration, Instant},
 };
@@ -10,6 +9,7 @@ use picket_tests::{
     eventually,
     operator::Order,
     pi::{Machine, Pi, Root},
+    say,
 };
 
 /// Process 1 freezes with its root, and then the agent is there and gives it 90 s; or it stops the agent and hangs after that, and then
@@ -23,7 +23,7 @@ fn a_systemd_root_reboots_on_order() {
     let bed = Bed::start();
     let begin = Instant::now();
     let end = bed.ends(bed.order());
-    bed.say("order to end", begin);
+    took("order to end", begin);
     let boot = &bed.pi.wait_for_tick_of_boot(2)["boot_id"];
     assert_eq!(&end, boot);
     assert_eq!(bed.pi.boots(), 2);
@@ -39,7 +39,7 @@ fn a_systemd_root_whose_server_hangs_is_reset_and_has_succeeded_once_the_server_
     eventually("the guest resets", DOWN, || {
         (bed.pi.boots() == 2).then_some(())
     });
-    bed.say("order to reset while the server hangs", begin);
+    took("order to reset while the server hangs", begin);
     thread::sleep(QUIET);
     let lines = order.lines();
     assert!(lines.iter().all(|line| line["state"] != "succeeded"));
@@ -66,7 +66,7 @@ impl Bed {
             .obeying(&key)
             .start();
         let bed = Self { pi, key };
-        bed.say("power to the first tick", begin);
+        took("power to the first tick", begin);
         bed
     }
 
@@ -84,10 +84,11 @@ impl Bed {
         assert_eq!(end["state"], "succeeded", "{outcome:#?}");
         end["boot_id"].clone()
     }
+}
 
-    /// Measurements belong into the log of a test that passes, too.
-    fn say(&self, what: &str, since: Instant) {
-        let took = since.elapsed();
-        let _ = writeln!(std::io::stderr(), "systemd on virt: {took:?} from {what}");
-    }
+fn took(what: &str, since: Instant) {
+    say(&format!(
+        "systemd on virt: {:?} from {what}",
+        since.elapsed()
+    ));
 }

@@ -1,11 +1,12 @@
 //! What an emulated Pi says of its NFS server and of its disk, while both are made to misbehave; and that it goes on meanwhile.
-use std::{io::Write, time::Duration};
+use std::time::Duration;
 
 use picket_test_keys::TestKey;
 use picket_tests::{
     eventually,
     operator::Outcome,
     pi::{Builder, Machine, Pi},
+    say,
 };
 use serde_json::Value;
 
@@ -282,9 +283,4 @@ fn nothing_is_missing(pi: &Pi) {
     let numbers: Vec<_> = ticks_from(pi, 0).iter().map(number).collect();
     let expected: Vec<_> = (0..numbers.len() as u64).collect();
     assert_eq!(numbers, expected);
-}
-
-/// Measurements belong into the log of a test that passes, too.
-fn say(what: &str) {
-    let _ = writeln!(std::io::stderr(), "{what}");
 }
