@@ -20,6 +20,7 @@ pub mod lifeboat;
 pub mod link;
 pub mod log;
 pub mod notify;
+pub mod reinstall;
 pub mod run;
 pub mod runtime_state;
 pub mod sampler;
