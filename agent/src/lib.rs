@@ -4,6 +4,7 @@
 //! events and the time as arguments; `run` is the one loop that waits, asks and acts.
 
 mod bucket;
+pub mod cli;
 pub mod clock;
 pub mod cmd;
 pub mod command;

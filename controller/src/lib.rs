@@ -1,10 +1,11 @@
 //! The operator's side of Picket, as a library, so that tests can feed it: what a fleet says, collected and shown.
 //!
-//! `main.rs` only parses the command line. What acts on a Pi goes through an order and its audit log.
+//! `main.rs` only turns outcomes into exit codes. What acts on a Pi goes through an order and its audit log.
 #![forbid(unsafe_code)]
 
 pub mod audit;
 pub mod claim;
+pub mod cli;
 pub mod cmd;
 pub mod collector;
 pub mod demo;
