@@ -3,6 +3,7 @@
 //! Data goes one way: source -> sampler -> telemetry (batcher, spool) -> link. What decides is pure and takes bytes,
 //! events and the time as arguments; `run` is the one loop that waits, asks and acts.
 
+mod blocks;
 mod bucket;
 pub mod cli;
 pub mod clock;
@@ -25,6 +26,7 @@ pub mod reinstall;
 pub mod run;
 pub mod runtime_state;
 pub mod sampler;
+pub mod slots;
 pub mod sources;
 pub mod sys;
 pub mod telemetry;

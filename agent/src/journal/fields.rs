@@ -7,7 +7,10 @@
 use picket_proto::{BootId, OperationId, Reason, State, UnknownField};
 
 use super::record::{MOST_OPERATIONS, Record, Recorded};
-use crate::config::Periods;
+use crate::{
+    blocks::{array, put_field, take_field, u16_at, u32_at, u64_at},
+    config::Periods,
+};
 
 /// All that a newer agent recorded and this one keeps has at most so many bytes, with four for each field: what this agent
 /// records always fits into a block beside it.
@@ -89,12 +92,6 @@ pub(super) fn read(mut rest: &[u8]) -> Result<Record, FieldError> {
     }
 }
 
-fn take_field(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
-    let (head, rest) = bytes.split_at_checked(4)?;
-    let (body, rest) = rest.split_at_checked(usize::from(u16_at(head, 2)))?;
-    Some((u16_at(head, 0), body, rest))
-}
-
 fn read_periods(body: &[u8]) -> Result<Periods, FieldError> {
     if body.len() != 8 {
         return Err(FieldError::Wrong(PERIODS));
@@ -134,13 +131,6 @@ fn read_operation(bytes: &[u8]) -> Option<Recorded> {
     })
 }
 
-fn put_field(id: u16, body: &[u8], out: &mut Vec<u8>) {
-    let length = u16::try_from(body.len()).unwrap_or(u16::MAX);
-    out.extend_from_slice(&id.to_le_bytes());
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(body);
-}
-
 fn operation(recorded: &Recorded) -> Vec<u8> {
     let reason = recorded.reason.map_or(0, Reason::code);
     let mut out = Vec::with_capacity(OPERATION);
@@ -153,23 +143,4 @@ fn operation(recorded: &Recorded) -> Vec<u8> {
     out.extend_from_slice(&recorded.boot.0);
     out.push(recorded.boots);
     out
-}
-
-/// The bytes at `at`, all of which lie inside.
-pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    let mut out = [0; N];
-    out.copy_from_slice(&bytes[at..at + N]);
-    out
-}
-
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes(array(bytes, at))
-}
-
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(array(bytes, at))
-}
-
-pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(array(bytes, at))
 }

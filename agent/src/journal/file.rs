@@ -22,7 +22,7 @@ use rustix::{
 
 use super::{
     Problem, Record,
-    format::{self, BLOCK, Held, SIZE, Unreadable},
+    format::{self, BLOCK, Held, SIZE, Unreadable, place},
     writer::{Disk, Found, Unwritten},
 };
 use crate::world::OnDisk;
@@ -344,10 +344,6 @@ fn blank(device: DeviceId) -> Vec<u8> {
         format::write(&Record::default(), generation, device).expect("an empty record fits")
     };
     [block(0), block(1)].concat()
-}
-
-fn place(generation: u64) -> usize {
-    if generation % 2 == 0 { 0 } else { BLOCK }
 }
 
 #[cfg(test)]
