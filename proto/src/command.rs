@@ -7,7 +7,8 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootId, DecodeError, DeviceId, Nonce, OperationId, frame::Body, frame::Kind, json, wire,
+    BootId, DecodeError, DeviceId, Nonce, OperationId, Reinstall, frame::Body, frame::Kind, json,
+    reinstall, wire,
 };
 
 /// The version of the payload's format that this crate writes.
@@ -95,6 +96,13 @@ pub enum Action {
         /// Also when a user of the Pi asked for none, with an inhibit file.
         force: bool,
     },
+    /// Have another root file system, and be in a boot of it.
+    Reinstall(Reinstall),
+    /// Go on with a reinstall that holds.
+    Activate {
+        /// Which.
+        operation: OperationId,
+    },
     /// Give up that operation, if it isn't too late.
     Cancel {
         /// Which.
@@ -179,6 +187,8 @@ impl Action {
     pub fn id(&self) -> u16 {
         match self {
             Self::Reboot { .. } => 1,
+            Self::Reinstall(_) => 2,
+            Self::Activate { .. } => 3,
             Self::Cancel { .. } => 4,
             Self::Query { .. } => 5,
             Self::Identify { .. } => 6,
@@ -196,6 +206,7 @@ impl Action {
             | Self::Query { .. }
             | Self::Identify { .. } => Some(Privilege::Operate),
             Self::Configure { .. } => Some(Privilege::Configure),
+            Self::Reinstall(_) | Self::Activate { .. } => Some(Privilege::Reinstall),
             Self::Unknown { .. } => None,
         }
     }
@@ -204,7 +215,10 @@ impl Action {
         let mut out = Vec::new();
         match self {
             Self::Reboot { force } => wire::put(force, &mut out),
-            Self::Cancel { operation } => wire::put(operation, &mut out),
+            Self::Reinstall(reinstall) => reinstall::write(reinstall, &mut out),
+            Self::Activate { operation } | Self::Cancel { operation } => {
+                wire::put(operation, &mut out);
+            }
             Self::Query { operation } => wire::put(operation, &mut out),
             Self::Identify { seconds } => wire::put(seconds, &mut out),
             Self::Configure {
@@ -221,6 +235,10 @@ impl Action {
         Ok(match id {
             1 => Self::Reboot {
                 force: wire::whole(body, PART)?,
+            },
+            2 => Self::Reinstall(reinstall::read(body)?),
+            3 => Self::Activate {
+                operation: wire::whole(body, PART)?,
             },
             4 => Self::Cancel {
                 operation: wire::whole(body, PART)?,

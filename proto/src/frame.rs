@@ -37,10 +37,6 @@ pub enum Kind {
 /// Any message of this format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a message is taken apart as soon as it is decoded, and none is kept"
-)]
 pub enum Message {
     /// See [`Batch`].
     Batch(Batch),

@@ -58,6 +58,29 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
+/// As many bytes as an array has, as hex digits, both ways.
+pub(crate) mod array {
+    use alloc::{format, vec::Vec};
+
+    use serde::{Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer, const N: usize>(
+        bytes: &[u8; N],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::hex(bytes, to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
+        from: D,
+    ) -> Result<[u8; N], D::Error> {
+        let bytes = super::bytes::deserialize(from)?;
+        bytes.try_into().map_err(|other: Vec<u8>| {
+            de::Error::custom(format!("expected {N} bytes and not {}", other.len()))
+        })
+    }
+}
+
 /// The name of an action, or its number when this version doesn't know it.
 pub(crate) fn action<S: Serializer>(action: &Option<u16>, to: S) -> Result<S::Ok, S::Error> {
     match action.map(|id| (id, crate::command::action_name(id))) {
@@ -71,7 +94,7 @@ pub(crate) fn action<S: Serializer>(action: &Option<u16>, to: S) -> Result<S::Ok
 mod tests {
     use alloc::vec;
 
-    use crate::{Action, Nonce, OperationId, Reason, State};
+    use crate::{Action, Nonce, OperationId, Reason, Reinstall, State};
 
     #[test]
     fn states_and_reasons_come_back_from_their_names() {
@@ -99,6 +122,16 @@ mod tests {
             Action::Cancel { operation },
             Action::Query { operation: None },
             Action::Identify { seconds: 30 },
+            Action::Reinstall(Reinstall {
+                image: "debian".into(),
+                digest: [0xd1; 32],
+                hostname: None,
+                ssh_keys: vec!["ssh-ed25519 AAAA anna".into()],
+                hold: false,
+                discard_old: true,
+                keep_old_days: 7,
+            }),
+            Action::Activate { operation },
             Action::Configure {
                 sample_every_ms: Some(1_000),
                 window_ms: None,

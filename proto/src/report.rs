@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 use serde::Serialize;
 
 use crate::{
-    BootId, DecodeError, OperationId,
+    BootId, DecodeError, OperationId, Progress,
     fields::{self, UnknownField, fields},
     frame::Body,
     frame::Kind,
@@ -37,6 +37,10 @@ pub struct Report {
     pub transition: Option<u32>,
     /// What the agent saw that speaks against it, and did it nevertheless.
     pub warnings: Option<Vec<String>>,
+    /// How much of its stage is done. A report with it is no transition: of several the one with the latest boottime counts.
+    pub progress: Option<Progress>,
+    /// Fingerprints of the host keys that a reinstalled Pi will show, as `ssh-keygen -l` writes them.
+    pub host_keys: Option<Vec<String>>,
     /// Fields that a newer agent knows.
     pub unknown: Vec<UnknownField>,
 }
@@ -52,6 +56,8 @@ fields! { Report, "report",
     8 => actor by wire::whole,
     9 => transition by wire::whole,
     10 => warnings by fields::list,
+    11 => progress by wire::whole,
+    12 => host_keys by fields::list,
 }
 
 impl Body for Report {
@@ -191,4 +197,38 @@ named! {
     32 "rate_limited" RateLimited,
     /// The operation was ordered with other bytes before.
     33 "operation_reused" OperationReused,
+    /// The Pi's export holds no slots, or nothing says which one the Pi runs from.
+    34 "no_slots" NoSlots,
+    /// The slot that isn't running is in use nevertheless.
+    35 "slot_in_use" SlotInUse,
+    /// The configuration doesn't say where images come from, or who signs them.
+    36 "no_images" NoImages,
+    /// The catalogue can't be read, or isn't signed by somebody who may.
+    37 "catalogue" Catalogue,
+    /// The catalogue is older than one that was believed before.
+    38 "catalogue_old" CatalogueOld,
+    /// The catalogue has no such image, or one with another digest.
+    39 "unknown_image" UnknownImage,
+    /// The image is for another architecture.
+    40 "architecture" Architecture,
+    /// There is not enough room, memory or quota.
+    41 "no_room" NoRoom,
+    /// The image can't be fetched.
+    42 "fetch" Fetch,
+    /// What was fetched isn't what the catalogue names.
+    43 "digest" Digest,
+    /// The image is malformed, would leave its slot, or needs what the export can't hold.
+    44 "archive" Archive,
+    /// The disk failed, or what was read back isn't what was written.
+    45 "disk" Disk,
+    /// The image can't be made this Pi's.
+    46 "personalise" Personalise,
+    /// What did the work ended without a word.
+    47 "worker" Worker,
+    /// The boot record can't be read or written.
+    48 "boot_record" BootRecord,
+    /// The image ran, and was not found good in time.
+    49 "trial" Trial,
+    /// The operation was given up.
+    50 "given_up" GivenUp,
 }

@@ -6,7 +6,7 @@ use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BootId, DecodeError, DiskTrouble, Lifeboat, MetricId, NfsVerdict, OperationId, State,
+    BootId, DecodeError, DiskTrouble, Lifeboat, MetricId, NfsVerdict, OperationId, RootSlot, State,
     fields::{self, UnknownField, fields},
     frame::Body,
     frame::Kind,
@@ -54,6 +54,12 @@ pub struct Status {
     pub nfs_verdict: Option<NfsVerdict>,
     /// What the disk refuses; absent when nothing is known to be wrong.
     pub disk_trouble: Option<DiskTrouble>,
+    /// Which root file system this is; absent where there are no slots.
+    pub slot: Option<RootSlot>,
+    /// Whether it is on trial.
+    pub on_trial: Option<bool>,
+    /// The image that it was made from, by its name in the catalogue; absent where nobody recorded that.
+    pub image: Option<String>,
     /// Fields that a newer agent knows.
     pub unknown: Vec<UnknownField>,
 }
@@ -87,6 +93,9 @@ fields! { Status, "status",
     17 => lifeboat by wire::whole,
     18 => nfs_verdict by wire::whole,
     19 => disk_trouble by wire::whole,
+    20 => slot by wire::whole,
+    21 => on_trial by wire::whole,
+    22 => image by wire::whole,
 }
 
 impl Body for Status {

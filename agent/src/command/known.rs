@@ -57,7 +57,7 @@ impl Operation {
             actor: self.actor.clone(),
             transition: (self.transitions > 0).then_some(self.transitions),
             warnings: (!self.warnings.is_empty()).then(|| self.warnings.clone()),
-            unknown: Vec::new(),
+            ..Report::default()
         }
     }
 }

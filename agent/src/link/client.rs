@@ -14,7 +14,8 @@ use crate::{
     lifeboat::Names,
 };
 
-/// The largest packet that is accepted, in bytes: a command for a whole shelf has less than a quarter of it.
+/// The largest packet that is accepted, in bytes: a command for a whole shelf has less than a quarter of it, and a
+/// reinstall with sixteen long ssh keys four fifths.
 pub(super) const MAX_INBOUND: usize = 32 * 1024;
 /// The largest packet that is sent, in bytes.
 const MAX_OUTBOUND: usize = 1024 * 1024;

@@ -95,6 +95,7 @@ fn what_is_wrong_is_named() {
         (action(&[1, 5, 0]), "action of the command"),
         (action(&[1, 0]), "body of the action"),
         (action(&[1, 1, 2]), "body of the action is not valid"),
+        (action(&[3, 1, 0]), "body of the action"),
         (action(&[4, 1, 0]), "body of the action"),
         (action(&[5, 1, 1]), "body of the action"),
         (
@@ -113,6 +114,51 @@ fn what_is_wrong_is_named() {
         Command::parse(&action(&[1, 1, 1])).is_ok(),
         "the rest of the table is sound"
     );
+}
+
+#[test]
+fn what_is_wrong_with_a_reinstall_is_named() {
+    let (head, target) = ([0x33; 16], [[0x44; TARGET].as_slice(), &[0]].concat());
+    let action = |rest: &[u8]| [&[1], &head[..], &[1], &target, &[0, 0, 0], rest].concat();
+    // What comes after an image without a name and its digest.
+    let reinstall = |rest: &[u8]| {
+        let mut length = Vec::new();
+        let bytes = 33 + rest.len();
+        match bytes < 128 {
+            true => length.push(bytes as u8),
+            false => length.extend([bytes as u8 | 0x80, (bytes >> 7) as u8]),
+        }
+        action(&[&[2][..], &length, &[0; 33], rest].concat())
+    };
+    for (payload, expect) in [
+        (action(&[2, 1, 5]), "body of the action"),
+        (
+            action(&[&[2, 66, 65][..], &[b'a'; 65]].concat()),
+            "image of the reinstall is larger",
+        ),
+        (reinstall(&[]), "body of the action"),
+        (
+            reinstall(&[&[1, 65][..], &[b'h'; 65]].concat()),
+            "hostname of the reinstall is larger",
+        ),
+        (reinstall(&[0, 17]), "list of ssh keys is larger"),
+        (reinstall(&[0, 3, 0]), "list of ssh keys"),
+        (
+            reinstall(&[&[0, 1, 0x81, 8][..], &[b'k'; 1025]].concat()),
+            "ssh key is larger",
+        ),
+        (
+            reinstall(&[0, 0, 2, 0, 0]),
+            "body of the action is not valid",
+        ),
+        (reinstall(&[0, 0, 1, 1]), "body of the action"),
+        (reinstall(&[0, 0, 1, 1, 1, 1]), "1 bytes"),
+    ] {
+        let problem = Command::parse(&payload).unwrap_err().to_string();
+        assert!(problem.contains(expect), "{payload:02x?}: {problem}");
+    }
+    let sound = reinstall(&[0, 0, 1, 1, 1]);
+    assert!(Command::parse(&sound).is_ok(), "the rest is sound");
 }
 
 #[test]

@@ -73,6 +73,11 @@ fn what_is_about_operations_reads_well() {
     assert_eq!(unread["reason"], "other_2000");
     assert_eq!(unread["action"], 999);
     assert_eq!(message("status_operation")["last_state"], "failed");
+    assert_eq!(message("status_slot")["slot"], "b");
+    assert_eq!(
+        message("report_progress")["progress"],
+        json!({"stage": "unpacking", "bytes": 100_000_000, "of_bytes": 400_000_000, "entries": 3_000, "of_entries": 12_000})
+    );
 }
 
 #[test]
@@ -91,6 +96,12 @@ fn a_command_reads_well() {
         actions,
         [
             json!({"action": "reboot", "force": false}),
+            json!({
+                "action": "reinstall", "image": "debian-13", "digest": format!("{}1d", "d1".repeat(31)),
+                "hostname": "pi-12", "ssh_keys": ["ssh-ed25519 AAAA a"], "hold": true, "discard_old": false,
+                "keep_old_days": 7,
+            }),
+            json!({"action": "activate", "operation": operation}),
             json!({"action": "cancel", "operation": operation}),
             json!({"action": "query", "operation": operation}),
             json!({"action": "query", "operation": null}),

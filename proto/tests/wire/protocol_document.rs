@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use picket_proto::{
-    Channel, DeviceId, DiskFault, Gap, LifeboatState, NfsState, Privilege, Reason, State, Topic,
-    column, command, frame,
+    Channel, DeviceId, DiskFault, Gap, LifeboatState, NfsState, Privilege, Reason, RootSlot, State,
+    Topic, column, command, frame,
     metric::{self, REGISTRY},
+    reinstall::{MAX_HOSTNAME, MAX_IMAGE, MAX_SSH_KEY, MAX_SSH_KEYS},
     report, status,
 };
 
@@ -153,6 +154,18 @@ fn the_table_of_lifeboats_is_right() {
 }
 
 #[test]
+fn the_table_of_slots_is_right() {
+    let rows: Vec<_> = RootSlot::ALL
+        .iter()
+        .map(|(slot, code, name)| {
+            assert_eq!(*slot, RootSlot::from_code(*code));
+            (code.to_string(), (*name).to_owned())
+        })
+        .collect();
+    assert_eq!(pairs("| slot | name | meaning |"), rows);
+}
+
+#[test]
 fn the_table_of_reasons_of_operations_is_right() {
     let rows: Vec<_> = Reason::ALL
         .iter()
@@ -231,6 +244,11 @@ fn the_limits_are_the_ones_that_are_described() {
         format!("at most {} bytes of text", command::MAX_NAME),
         format!("at most {} bytes of text: why", command::MAX_REASON),
         format!("A signature has at most {} bytes.", command::MAX_SIGNATURE),
+        format!("at most {MAX_IMAGE} bytes of text: its name"),
+        format!("at most {MAX_HOSTNAME} bytes of text)"),
+        format!(
+            "at most {MAX_SSH_KEYS} lines of `authorized_keys`, each at most {MAX_SSH_KEY} bytes"
+        ),
         format!("begins with its own format, {}.", command::PAYLOAD_FORMAT),
     ] {
         assert!(text.contains(&said), "{said:?} is not in docs/PROTOCOL.md");

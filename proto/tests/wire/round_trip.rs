@@ -2,11 +2,12 @@
 use picket_proto::{
     Ack, Action, Batch, BatchHeader, BootAck, BootId, Column, Command, DeviceId, DiskFault,
     DiskTrouble, Event, EventKind, EventReport, Gap, Lifeboat, LifeboatState, Message, MetricId,
-    NfsState, NfsVerdict, Nonce, OperationId, Packed, Ping, Pong, Presence, Quality, Reading,
-    Reason, Report, Sensor, SignedCommand, State, Status, Target, TickRange, TickRanges,
-    UnknownField, WallClock,
+    NfsState, NfsVerdict, Nonce, OperationId, Packed, Ping, Pong, Presence, Progress, Quality,
+    Reading, Reason, Reinstall, Report, RootSlot, Sensor, SignedCommand, State, Status, Target,
+    TickRange, TickRanges, UnknownField, WallClock,
     command::{ACTIONS, MAX_SIGNATURE},
     frame,
+    reinstall::MAX_SSH_KEYS,
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -209,7 +210,7 @@ fn status() -> impl Strategy<Value = Status> {
     let lists = (
         option::of(vec(".*", 0..5)),
         option::of(sensors),
-        unknown(20),
+        unknown(23),
     );
     let last = (
         option::of(operation()),
@@ -225,8 +226,20 @@ fn status() -> impl Strategy<Value = Status> {
         option::of(trouble()),
         option::of(lifeboat),
     );
-    (texts, numbers, option::of(boot()), lists, last, disks).prop_map(
-        |(texts, numbers, boot, lists, last, disks)| {
+    let slots = (
+        option::of(any::<u8>().prop_map(RootSlot::from_code)),
+        option::of(any::<bool>()),
+        option::of(".*"),
+    );
+    (
+        texts,
+        numbers,
+        option::of(boot()),
+        lists,
+        last,
+        (disks, slots),
+    )
+        .prop_map(|(texts, numbers, boot, lists, last, (disks, slots))| {
             let (features, sensors, unknown) = lists;
             let sensor = |(metric, name)| Sensor { metric, name };
             Status {
@@ -249,10 +262,12 @@ fn status() -> impl Strategy<Value = Status> {
                 nfs_verdict: disks.0,
                 disk_trouble: disks.1,
                 lifeboat: disks.2,
+                slot: slots.0,
+                on_trial: slots.1,
+                image: slots.2,
                 unknown,
             }
-        },
-    )
+        })
 }
 
 fn ack() -> impl Strategy<Value = Ack> {
@@ -318,6 +333,8 @@ fn action() -> impl Strategy<Value = Action> {
     let periods = (option::of(any::<u32>()), option::of(any::<u32>()));
     prop_oneof![
         any::<bool>().prop_map(|force| Action::Reboot { force }),
+        reinstall().prop_map(Action::Reinstall),
+        operation().prop_map(|operation| Action::Activate { operation }),
         operation().prop_map(|operation| Action::Cancel { operation }),
         option::of(operation()).prop_map(|operation| Action::Query { operation }),
         any::<u16>().prop_map(|seconds| Action::Identify { seconds }),
@@ -327,6 +344,33 @@ fn action() -> impl Strategy<Value = Action> {
         }),
         (100u16.., vec(any::<u8>(), 0..40)).prop_map(|(id, body)| Action::Unknown { id, body }),
     ]
+}
+
+fn reinstall() -> impl Strategy<Value = Reinstall> {
+    let keys = vec(".{0,200}", 0..=MAX_SSH_KEYS);
+    let how = (any::<bool>(), any::<bool>(), any::<u8>());
+    let names = ("[ -~]{0,64}", option::of("[ -~]{0,64}"));
+    (names, any::<[u8; 32]>(), keys, how).prop_map(|(names, digest, ssh_keys, how)| Reinstall {
+        image: names.0,
+        digest,
+        hostname: names.1,
+        ssh_keys,
+        hold: how.0,
+        discard_old: how.1,
+        keep_old_days: how.2,
+    })
+}
+
+fn progress() -> impl Strategy<Value = Progress> {
+    (state(), any::<[u64; 4]>()).prop_map(|(stage, [bytes, of_bytes, entries, of_entries])| {
+        Progress {
+            stage,
+            bytes,
+            of_bytes,
+            entries,
+            of_entries,
+        }
+    })
 }
 
 fn operation_report() -> impl Strategy<Value = Report> {
@@ -346,7 +390,9 @@ fn operation_report() -> impl Strategy<Value = Report> {
         option::of(".*"),
         option::of(vec(".*", 0..5)),
     );
-    (what, when, words, unknown(11)).prop_map(|(what, when, words, unknown)| Report {
+    let reinstalls = (option::of(progress()), option::of(vec(".*", 0..5)));
+    let more = (reinstalls, unknown(13));
+    (what, when, words, more).prop_map(|(what, when, words, (reinstalls, unknown))| Report {
         operation: what.0,
         state: what.1,
         reason: what.2,
@@ -357,6 +403,8 @@ fn operation_report() -> impl Strategy<Value = Report> {
         detail: words.0,
         actor: words.1,
         warnings: words.2,
+        progress: reinstalls.0,
+        host_keys: reinstalls.1,
         unknown,
     })
 }

@@ -34,6 +34,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
             "status_lifeboat",
             Message::Status(commands::status_lifeboat()),
         ),
+        ("status_slot", Message::Status(commands::status_slot())),
         ("presence", Message::Presence(presence())),
         ("ack", Message::Ack(ack())),
     ];

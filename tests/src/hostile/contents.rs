@@ -134,10 +134,8 @@ impl Forge<'_> {
                 nobodys,
             ),
         ];
-        // Reinstall, which this version only knows by name.
-        let reinstall = Action::Unknown {
-            id: 2,
-            body: Vec::new(),
+        let reinstall = Action::Activate {
+            operation: operation(),
         };
         cases.push(self.case(
             "its action is not built yet",

@@ -168,7 +168,9 @@ impl Machine {
     pub(super) fn objection(&self, action: &command::Action) -> Option<(Reason, String)> {
         use command::Action as Wanted;
         match action {
-            Wanted::Unknown { id, .. } => Some((Reason::Unsupported, unsupported(*id))),
+            Wanted::Unknown { .. } | Wanted::Reinstall(_) | Wanted::Activate { .. } => {
+                Some((Reason::Unsupported, unsupported(action.id())))
+            }
             Wanted::Reboot { .. } => self.busy(self.acting()),
             Wanted::Configure {
                 sample_every_ms,
@@ -238,7 +240,11 @@ impl Machine {
                 window_ms,
             } => self.begin_configure(operation, (sample_every_ms, window_ms), now_ms),
             Wanted::Identify { seconds } => self.begin_identify(operation, seconds, now_ms),
-            Wanted::Cancel { .. } | Wanted::Query { .. } | Wanted::Unknown { .. } => {
+            Wanted::Cancel { .. }
+            | Wanted::Query { .. }
+            | Wanted::Reinstall(_)
+            | Wanted::Activate { .. }
+            | Wanted::Unknown { .. } => {
                 let detail = unsupported(action.id());
                 self.turn(
                     operation,

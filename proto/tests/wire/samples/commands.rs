@@ -1,7 +1,8 @@
 //! The samples of commands and of what answers them.
 use picket_proto::{
     Action, Command, DeviceId, Lifeboat, LifeboatState, Message, Nonce, OperationId, Ping, Pong,
-    Reason, Report, SignedCommand, State, Status, Target, UnknownField,
+    Progress, Reason, Reinstall, Report, RootSlot, SignedCommand, State, Status, Target,
+    UnknownField,
 };
 
 use super::BOOT;
@@ -37,6 +38,8 @@ pub(super) fn messages() -> Vec<(&'static str, Message)> {
         ("command", Message::Command(signed())),
         ("report", Message::Report(report())),
         ("report_unread", Message::Report(report_unread())),
+        ("report_progress", Message::Report(report_progress())),
+        ("report_reinstalled", Message::Report(report_reinstalled())),
     ]
 }
 
@@ -48,6 +51,8 @@ pub(crate) fn payloads() -> Vec<(&'static str, Command)> {
     };
     match unknown {
         Action::Reboot { .. }
+        | Action::Reinstall(_)
+        | Action::Activate { .. }
         | Action::Cancel { .. }
         | Action::Query { .. }
         | Action::Identify { .. }
@@ -60,6 +65,13 @@ pub(crate) fn payloads() -> Vec<(&'static str, Command)> {
     };
     vec![
         ("payload_reboot", reboot()),
+        ("payload_reinstall", short(Action::Reinstall(reinstall()))),
+        (
+            "payload_activate",
+            short(Action::Activate {
+                operation: OPERATION,
+            }),
+        ),
         (
             "payload_cancel",
             short(Action::Cancel {
@@ -140,6 +152,60 @@ fn short(action: Action) -> Command {
     }
 }
 
+fn reinstall() -> Reinstall {
+    let mut digest = [0xd1; 32];
+    digest[31] = 0x1d;
+    Reinstall {
+        image: "debian-13".to_owned(),
+        digest,
+        hostname: Some("pi-12".to_owned()),
+        ssh_keys: vec!["ssh-ed25519 AAAA a".to_owned()],
+        hold: true,
+        discard_old: false,
+        keep_old_days: 7,
+    }
+}
+
+fn report_progress() -> Report {
+    Report {
+        operation: Some(OPERATION),
+        state: Some(State::Unpacking),
+        boot: Some(BOOT),
+        boottime_ms: Some(445_250),
+        action: Some(2),
+        progress: Some(Progress {
+            stage: State::Unpacking,
+            bytes: 100_000_000,
+            of_bytes: 400_000_000,
+            entries: 3_000,
+            of_entries: 12_000,
+        }),
+        ..Report::default()
+    }
+}
+
+fn report_reinstalled() -> Report {
+    Report {
+        operation: Some(OPERATION),
+        state: Some(State::Succeeded),
+        boot: Some(BOOT),
+        action: Some(2),
+        host_keys: Some(vec!["256 SHA256:q83v pi-12 (ED25519)".to_owned()]),
+        ..Report::default()
+    }
+}
+
+/// What a status says where there are slots.
+pub(super) fn status_slot() -> Status {
+    Status {
+        boot: Some(BOOT),
+        slot: Some(RootSlot::B),
+        on_trial: Some(true),
+        image: Some("debian-13".to_owned()),
+        ..Status::default()
+    }
+}
+
 fn pong() -> Pong {
     Pong {
         token: 0x5eed,
@@ -172,6 +238,7 @@ fn report() -> Report {
             id: 999,
             body: vec![0xca, 0xfe],
         }],
+        ..Report::default()
     }
 }
 
