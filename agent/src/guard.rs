@@ -30,14 +30,15 @@ enum Next {
     Act,
 }
 
-/// Guards until `act` breaks, which brings the machine down and comes back only if it is still up. Each order is acted on once.
+/// Guards until `act` breaks, which brings the machine down and comes back only if it is still up. Each order is acted on once, when
+/// the patience that it names is over, or `most`.
 ///
 /// # Errors
 /// The run directory can't be watched, or is gone: then whoever started the guard starts it again.
 pub fn run(
     run_dir: &Path,
     boot: BootId,
-    patience: Duration,
+    most: Duration,
     mut act: impl FnMut(&Order) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let mut watch = Watch::new(run_dir)?;
@@ -45,7 +46,7 @@ pub fn run(
     loop {
         // Safety-order: read after the watch began, and again after each wait, so that an order that was taken back is none.
         let order = Order::read(run_dir).filter(|order| Some(order) != done.as_ref());
-        match (next(order.as_ref(), boot, boottime_ms(), patience), order) {
+        match (next(order.as_ref(), boot, boottime_ms(), most), order) {
             (Next::Act, Some(order)) => {
                 if act(&order).is_break() {
                     return Ok(());
@@ -59,13 +60,14 @@ pub fn run(
 }
 
 /// An order of another boot, or of the future, is none.
-fn next(order: Option<&Order>, boot: BootId, now_ms: u64, patience: Duration) -> Next {
+fn next(order: Option<&Order>, boot: BootId, now_ms: u64, most: Duration) -> Next {
     let Some(order) = order.filter(|order| order.boot == boot) else {
         return Next::Wait(None);
     };
     let Some(passed) = now_ms.checked_sub(order.asked_ms) else {
         return Next::Wait(None);
     };
+    let patience = Duration::from_millis(order.patience_ms).min(most);
     match patience.checked_sub(Duration::from_millis(passed)) {
         Some(left) if !left.is_zero() => Next::Wait(Some(left)),
         _ => Next::Act,
@@ -82,16 +84,25 @@ mod tests {
 
     #[test]
     fn only_an_order_of_this_boot_whose_time_is_over_is_acted_on() {
-        let order = |boot, asked_ms| Some(Order { boot, asked_ms });
+        let order = |boot, asked_ms, patience_ms| {
+            Some(Order {
+                boot,
+                asked_ms,
+                patience_ms,
+            })
+        };
         let wait = |ms| Next::Wait(Some(Duration::from_millis(ms)));
         for (order, now_ms, expected) in [
             (None, 1_000_000, Next::Wait(None)),
-            (order(BOOT, 5_000), 5_000, wait(95_000)),
-            (order(BOOT, 5_000), 99_999, wait(1)),
-            (order(BOOT, 5_000), 100_000, Next::Act),
-            (order(BOOT, 5_000), u64::MAX, Next::Act),
-            (order(BOOT, 5_001), 5_000, Next::Wait(None)),
-            (order(BootId([8; 16]), 0), 1_000_000, Next::Wait(None)),
+            (order(BOOT, 5_000, 95_000), 5_000, wait(95_000)),
+            (order(BOOT, 5_000, 95_000), 99_999, wait(1)),
+            (order(BOOT, 5_000, 95_000), 100_000, Next::Act),
+            (order(BOOT, 5_000, 15_000), 19_999, wait(1)),
+            (order(BOOT, 5_000, 15_000), 20_000, Next::Act),
+            (order(BOOT, 5_000, u64::MAX), 5_000, wait(95_000)),
+            (order(BOOT, 5_000, 95_000), u64::MAX, Next::Act),
+            (order(BOOT, 5_001, 95_000), 5_000, Next::Wait(None)),
+            (order(BootId([8; 16]), 0, 0), 1_000_000, Next::Wait(None)),
         ] {
             let next = next(order.as_ref(), BOOT, now_ms, Duration::from_secs(95));
             assert_eq!(next, expected, "{order:?} at {now_ms}");
@@ -107,7 +118,7 @@ mod tests {
         thread::spawn({
             let run_dir = run_dir.clone();
             move || {
-                let guarded = run(&run_dir, BOOT, Duration::ZERO, |_| {
+                let guarded = run(&run_dir, BOOT, Duration::MAX, |_| {
                     panic!("there is no order")
                 });
                 ends.send(guarded.is_err())
@@ -124,7 +135,7 @@ mod tests {
         let (acts, acted) = mpsc::channel();
         let guard = thread::spawn(move || {
             let mut count = 0;
-            run(&run_dir, BOOT, Duration::ZERO, |order| {
+            run(&run_dir, BOOT, Duration::MAX, |order| {
                 acts.send(order.clone()).unwrap();
                 count += 1;
                 match count {
@@ -135,7 +146,7 @@ mod tests {
         });
         let post = Post::new(folder.path(), Some(BOOT));
         for _ in 0..3 {
-            post.give().unwrap();
+            post.give(Duration::ZERO).unwrap();
             let order = acted.recv_timeout(Duration::from_secs(60)).unwrap();
             assert_eq!(order.boot, BOOT);
             // Files that say nothing to the guard wake it up, and it finds the order that it has acted on.

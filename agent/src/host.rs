@@ -6,6 +6,7 @@ mod ladder;
 mod last_steps;
 mod led;
 mod led_state;
+mod patience;
 mod preflight;
 #[cfg_attr(test, path = "host/no_machine.rs")]
 mod real;
@@ -29,6 +30,8 @@ use crate::{device_id, guard::Post, world::World};
 use ladder::{Rungs, climb};
 pub use last_steps::LastSteps;
 use led::Led;
+pub use patience::Root;
+use patience::{Patience, Seen};
 use preflight::Preflights;
 use real::Machine;
 
@@ -67,6 +70,8 @@ pub trait Host {
     /// Goes down. [`HostEvent::Rung`]s follow, and [`HostEvent::Down`] or [`HostEvent::Stayed`], unless the machine is down
     /// before. A second call while the first is under way is ignored.
     fn reboot(&mut self);
+    /// How the root stands from now on: a dead one shortens the way down, also when it is under way. At first it answers.
+    fn root_is(&mut self, root: Root);
     /// Blinks for so many seconds from now; 0 ends it. [`HostEvent::Identified`] follows at once.
     fn identify(&mut self, seconds: u16);
     /// Ends the blinking: for the orderly stop.
@@ -83,6 +88,7 @@ pub struct AnyHost {
     way_down: WayDown,
     /// Where the guard looks for orders.
     post: Post,
+    root: Seen,
     /// It is being taken.
     going_down: Arc<AtomicBool>,
     events_out: UnboundedSender<HostEvent>,
@@ -110,6 +116,7 @@ pub fn open(world: &World) -> AnyHost {
         preflights: Preflights::new(world),
         way_down,
         post: Post::new(&world.run_dir(), device_id::boot_id(world).ok()),
+        root: Seen::default(),
         going_down: Arc::default(),
         events_out,
         events,
@@ -135,7 +142,8 @@ impl Host for AnyHost {
         match &self.way_down {
             WayDown::Machine(rungs) => {
                 let under_way = self.going_down.clone();
-                let told = (self.post.clone(), self.events_out.clone());
+                let patience = Patience::new(self.post.clone(), self.root.clone());
+                let told = (patience, self.events_out.clone());
                 go_down(rungs.ladder(), under_way, told);
             }
             WayDown::Barred(why) => {
@@ -152,6 +160,10 @@ impl Host for AnyHost {
                 }
             },
         }
+    }
+
+    fn root_is(&mut self, root: Root) {
+        self.root.is(root);
     }
 
     fn identify(&mut self, seconds: u16) {
@@ -182,23 +194,18 @@ impl Host for AnyHost {
 fn go_down(
     mut rungs: Box<dyn Rungs + Send>,
     under_way: Arc<AtomicBool>,
-    (post, events): (Post, UnboundedSender<HostEvent>),
+    (patience, events): (Patience, UnboundedSender<HostEvent>),
 ) {
     let failed = (events.clone(), under_way.clone());
     let thread = thread::Builder::new()
         .name("reboot".to_owned())
         .stack_size(STACK);
     let spawned = thread.spawn(move || {
-        // Safety-order: before systemd is asked, which stops the agent. Without the order the guard only does nothing.
-        if let Err(error) = post.give() {
-            let step = format!("can't tell the guard: {error}");
-            let _ = events.send(HostEvent::Rung(step));
-        }
-        let why = climb(&mut *rungs, |step| {
+        let why = climb(&mut *rungs, &patience, |step| {
             // Nobody listens any more when the agent was stopped, which is how systemd begins.
             let _ = events.send(HostEvent::Rung(step));
         });
-        post.take_back();
+        patience.end();
         under_way.store(false, Ordering::Release);
         let _ = events.send(HostEvent::Stayed(why));
     });

@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::failure::Failure;
 use crate::{
+    clock::boottime_ms,
     device_id, guard,
     host::LastSteps,
     lifeboat::{self, Wanted},
@@ -17,7 +18,8 @@ use crate::{
 /// What `picketd guard` takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// How long systemd may take to bring the machine down. By default the agent, should it still be there, comes first
+    /// How long systemd may take to bring the machine down, at most: the agent says less on a dead root. By default the agent,
+    /// should it still be there, comes first
     #[arg(long, value_name = "SECONDS", default_value_t = 95, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub patience: u32,
 }
@@ -38,10 +40,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Notifier::from_env(&world).say(&Word::Ready);
     let patience = Duration::from_secs(args.patience.into());
     let run_dir = world.run_dir();
-    let guarded = guard::run(&run_dir, boot, patience, |_| {
+    let guarded = guard::run(&run_dir, boot, patience, |order| {
+        let waited_ms = boottime_ms().saturating_sub(order.asked_ms);
         tracing::warn!(
-            "a reboot was ordered {} s ago and did not happen",
-            patience.as_secs()
+            "systemd was asked to reboot, had {} s for it, and did not",
+            waited_ms / 1000
         );
         let why = steps.take(|step| tracing::warn!("{step}"));
         tracing::error!("the machine is still up: {why}");

@@ -3,6 +3,7 @@ use std::{
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use picket_proto::BootId;
@@ -20,6 +21,8 @@ pub struct Order {
     pub boot: BootId,
     /// When that was, CLOCK_BOOTTIME in ms.
     pub asked_ms: u64,
+    /// How long systemd may take from then on, in ms.
+    pub patience_ms: u64,
 }
 
 impl Order {
@@ -50,16 +53,17 @@ impl Post {
         }
     }
 
-    /// Gives the order, from now on.
+    /// Gives the order: systemd may take so long from now on. A second one replaces the first.
     ///
     /// # Errors
     /// The run directory can't be written.
-    pub fn give(&self) -> io::Result<()> {
+    pub fn give(&self, patience: Duration) -> io::Result<()> {
         let Some(boot) = self.boot else {
             return Ok(());
         };
         let new = self.run_dir.join(format!("{NAME}.new"));
-        fs::write(&new, format!("{boot} {}\n", boottime_ms()))?;
+        let (asked_ms, patience_ms) = (boottime_ms(), patience.as_millis());
+        fs::write(&new, format!("{boot} {asked_ms} {patience_ms}\n"))?;
         // The guard sees a whole one or none.
         fs::rename(new, self.run_dir.join(NAME))
     }
@@ -72,10 +76,12 @@ impl Post {
 }
 
 fn parse(text: &str) -> Option<Order> {
-    let (boot, asked) = text.strip_suffix('\n')?.split_once(' ')?;
+    let (boot, times) = text.strip_suffix('\n')?.split_once(' ')?;
+    let (asked, patience) = times.split_once(' ')?;
     Some(Order {
         boot: boot.parse().ok()?,
         asked_ms: asked.parse().ok()?,
+        patience_ms: patience.parse().ok()?,
     })
 }
 
@@ -88,15 +94,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let boot = BootId([7; 16]);
         let before = boottime_ms();
-        Post::new(folder.path(), Some(boot)).give().unwrap();
+        let post = Post::new(folder.path(), Some(boot));
+        post.give(Duration::from_secs(95)).unwrap();
+        post.give(Duration::from_secs(15)).unwrap();
         let order = Order::read(folder.path()).unwrap();
-        assert_eq!(order.boot, boot);
+        assert_eq!((order.boot, order.patience_ms), (boot, 15_000));
         assert!((before..=boottime_ms()).contains(&order.asked_ms));
         let text = fs::read_to_string(folder.path().join(NAME)).unwrap();
         for length in 0..text.len() {
             assert_eq!(parse(&text[..length]), None, "cut at {length}");
         }
-        for bad in ["", "\n", "x 1\n", "1\n", &text.replace(' ', " -")] {
+        let old = format!("{boot} 1\n");
+        for bad in ["", "\n", "x 1 1\n", "1\n", &old, &text.replace(' ', " -")] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
     }
@@ -104,11 +113,12 @@ mod tests {
     #[test]
     fn without_a_boot_or_a_run_directory_no_order_is_given() {
         let folder = tempfile::tempdir().unwrap();
-        Post::new(folder.path(), None).give().unwrap();
+        let patience = Duration::from_secs(95);
+        Post::new(folder.path(), None).give(patience).unwrap();
         assert_eq!(Order::read(folder.path()), None);
         let missing = folder.path().join("missing");
         let post = Post::new(&missing, Some(BootId([7; 16])));
-        post.give().unwrap_err();
+        post.give(patience).unwrap_err();
         post.take_back();
         assert_eq!(Order::read(&missing), None);
     }

@@ -57,7 +57,8 @@ async fn a_ladder_that_fails_is_told_step_by_step_and_can_be_taken_again() {
     let run_dir = tempfile::tempdir().unwrap();
     let post = Post::new(run_dir.path(), Some(BootId([7; 16])));
     let failing = Failing(run_dir.path().to_owned());
-    go_down(Box::new(failing), under_way.clone(), (post, events));
+    let patience = Patience::new(post, Seen::default());
+    go_down(Box::new(failing), under_way.clone(), (patience, events));
     let mut steps = 0;
     let why = loop {
         match told.recv().await.unwrap() {
@@ -66,7 +67,7 @@ async fn a_ladder_that_fails_is_told_step_by_step_and_can_be_taken_again() {
             event => panic!("{event:?}"),
         }
     };
-    assert_eq!((steps, why.as_str()), (3, "no systemd; no reboot; no key"));
+    assert_eq!((steps, why.as_str()), (4, "no systemd; no reboot; no key"));
     assert!(!under_way.load(Ordering::Acquire));
     assert_eq!(Order::read(run_dir.path()), None, "it is taken back");
 }
@@ -127,8 +128,9 @@ fn the_document_names_what_is_looked_at() {
             preflight::BOOT_FOLDERS[1]
         ),
         format!(
-            "has {} s; then what is dirty is written for at most {} s; then reboot(2), {} s",
-            ladder::SYSTEMD.as_secs(),
+            "has {} s, or {} s on a dead root; then what is dirty is written for at most {} s; then reboot(2), {} s",
+            patience::SYSTEMD.as_secs(),
+            patience::ON_A_DEAD_ROOT.as_secs(),
             ladder::DISKS.as_secs(),
             ladder::KERNEL.as_secs()
         ),
@@ -137,17 +139,17 @@ fn the_document_names_what_is_looked_at() {
     }
 }
 
-/// No step works; the guard has its order before the first one, in that run directory.
+/// No step works; the guard has its order before systemd is asked, in that run directory.
 struct Failing(std::path::PathBuf);
 
 impl Rungs for Failing {
     fn signal(&self) -> Result<i32, String> {
-        assert!(Order::read(&self.0).is_some(), "the guard has no order");
-        Err("no systemd".to_owned())
+        Ok(39)
     }
 
     fn ask(&mut self, _: i32) -> Result<(), String> {
-        panic!("systemd was asked")
+        assert!(Order::read(&self.0).is_some(), "the guard has no order");
+        Err("no systemd".to_owned())
     }
 
     fn sync(&mut self, _: Duration) -> bool {

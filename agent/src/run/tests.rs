@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::{Bell, Slot, boottime_ms},
     config,
-    host::{Host, HostEvent},
+    host::{Host, HostEvent, Root},
     journal::{self, Problem},
     lifeboat::Standing,
     link::{Identity, Link, LinkEvent, NotTaken, Publish},
@@ -137,11 +137,13 @@ async fn a_server_that_hangs_is_told_as_an_event_and_in_status_and_so_is_its_ans
         told(&outside),
         (Some(NfsState::Stalled), Some(NfsState::Stalled))
     );
+    assert_eq!(outside.host.root, Root::Dead);
     confirm(&mut agent, &mut outside);
     gate.send(()).unwrap();
     bell.rang().await.unwrap();
     agent.bell_rang(&mut outside);
     assert_eq!(told(&outside), (Some(NfsState::Slow), Some(NfsState::Slow)));
+    assert_eq!(outside.host.root, Root::Answers);
 }
 
 #[tokio::test]
@@ -266,7 +268,14 @@ fn agent(
         },
     );
     let journal = journal::open(&state, IDENTITY.device).journal;
-    let outside = Outside::new(FakeLink::default(), NoHost, journal, periods.period_ms());
+    let outside = Outside::new(
+        FakeLink::default(),
+        NoHost {
+            root: Root::Answers,
+        },
+        journal,
+        periods.period_ms(),
+    );
     (Agent::new(parts), outside.unwrap())
 }
 
@@ -356,7 +365,9 @@ impl Link for FakeLink {
 
 /// A machine that nobody may act on.
 #[derive(Debug)]
-struct NoHost;
+struct NoHost {
+    root: Root,
+}
 
 impl Host for NoHost {
     fn preflight(&mut self) {
@@ -365,6 +376,10 @@ impl Host for NoHost {
 
     fn reboot(&mut self) {
         unreachable!("nothing was ordered")
+    }
+
+    fn root_is(&mut self, root: Root) {
+        self.root = root;
     }
 
     fn identify(&mut self, _seconds: u16) {

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use super::{Agent, Outside};
 use crate::{
     clock::{self, Bell},
-    host::Host,
+    host::{Host, Root},
     link::Link,
     sampler::{NfsInBand, Sampler},
     sources::{nfs_in_band, nfs_server},
@@ -66,6 +66,9 @@ impl Agent {
             return;
         };
         note(&change);
+        if let Change::Nfs(verdict) = &change {
+            outside.host.root_is(root(verdict.verdict));
+        }
         tell(&self.parts.verdicts, &mut self.parts.status);
         self.tell(telemetry::Input::Edge(change.into()), outside);
         self.announce(outside);
@@ -119,6 +122,14 @@ fn said(result: &io::Result<()>) -> Result<(), Errno> {
 pub(super) fn tell(verdicts: &Verdicts, status: &mut Status) {
     status.nfs_verdict = verdicts.nfs();
     status.disk_trouble = verdicts.disk();
+}
+
+/// What that verdict means for the way down.
+fn root(verdict: NfsState) -> Root {
+    match verdict {
+        NfsState::Stalled | NfsState::Stale => Root::Dead,
+        NfsState::Ok | NfsState::Slow | NfsState::Other(_) => Root::Answers,
+    }
 }
 
 fn note(change: &Change) {
