@@ -18,7 +18,7 @@ pub struct OperationId(pub [u8; 16]);
 /// The text is not an id of the wanted form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseIdError {
-    wanted: &'static str,
+    pub(crate) wanted: &'static str,
 }
 
 impl fmt::Display for ParseIdError {
@@ -102,7 +102,7 @@ impl fmt::Display for BootId {
     }
 }
 
-fn parse_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+pub(crate) fn parse_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     if digits.len() != 2 * N {
         return None;
     }
@@ -146,6 +146,8 @@ macro_rules! id_traits {
         }
     };
 }
+
+pub(crate) use id_traits;
 
 id_traits!(DeviceId, 8);
 id_traits!(BootId, 16);

@@ -16,6 +16,7 @@ pub mod event;
 pub mod fields;
 pub mod frame;
 pub mod id;
+pub mod image;
 mod json;
 pub mod lifeboat;
 pub mod metric;
