@@ -132,6 +132,28 @@ pub(super) enum Distrust {
         "line {line} of allowed_signers has times, and this Pi's clock isn't synchronised, so they can't be judged; wait until it is, sign with a key without times, or set signers_without_clock = \"accept\""
     )]
     ClockUnknown { line: usize },
+    #[error(
+        "what should be a signature isn't one in its text form; sign with picket, or with `ssh-keygen -Y sign`"
+    )]
+    NoArmour,
+    #[error("the signature's namespace is {has}; sign in {wanted}")]
+    FileNamespace { wanted: &'static str, has: Shown },
+    #[error(
+        "no line of allowed_signers has the key {0}, which signed; add a line with it, or sign with a key that is there"
+    )]
+    UnknownFileSigner(Fingerprint),
+    #[error(
+        "the signature by key {0} isn't one of this file: the file was changed since, or the two don't belong together; publish both again, as they were signed"
+    )]
+    BadFileSignature(Fingerprint),
+    #[error(
+        "line {line} of allowed_signers has the key {key}, and not for {namespace}; sign with another key, or add that to the line's namespaces"
+    )]
+    NotForFile {
+        line: usize,
+        key: Fingerprint,
+        namespace: &'static str,
+    },
     #[error("the action {} needs a signature in {}, and this one is in {}; sign again in the other", name(*.action), .needs.namespace(), .has.namespace())]
     WrongPrivilege {
         action: u16,
@@ -146,18 +168,22 @@ impl Distrust {
             Self::NoSigners => Reason::NoSigners,
             Self::Undecodable(error) => reason_of(error),
             Self::Torn(_) | Self::Trailing(..) => Reason::Malformed,
-            Self::NoSshsig
+            Self::NoArmour
+            | Self::NoSshsig
             | Self::Version(_)
             | Self::Reserved
             | Self::Hash(_)
             | Self::KeyKind(_)
             | Self::MixedKinds(_) => Reason::SignatureKind,
             Self::Certificate(_) => Reason::Certificate,
-            Self::UnknownSigner(_) => Reason::UnknownSigner,
-            Self::BadSignature(_) => Reason::BadSignature,
+            Self::UnknownSigner(_) | Self::UnknownFileSigner(_) => Reason::UnknownSigner,
+            Self::BadSignature(_) | Self::BadFileSignature(_) => Reason::BadSignature,
             Self::NoTouch(_) => Reason::NoTouch,
             Self::WrongActor { .. } => Reason::WrongActor,
-            Self::StrangeNamespace(_) | Self::WrongNamespace { .. } => Reason::WrongNamespace,
+            Self::StrangeNamespace(_)
+            | Self::WrongNamespace { .. }
+            | Self::FileNamespace { .. }
+            | Self::NotForFile { .. } => Reason::WrongNamespace,
             Self::NotYet { .. } | Self::Expired { .. } => Reason::KeyExpired,
             Self::ClockUnknown { .. } => Reason::ClockUnknown,
             Self::WrongPrivilege { .. } => Reason::WrongPrivilege,

@@ -85,15 +85,37 @@ impl AllowedSigners {
         privilege: Privilege,
         moment: Moment,
     ) -> Result<(), Distrust> {
+        let unknown = || Distrust::UnknownSigner(crypto::fingerprint(key));
+        let admitted = self.any(key, |signer| signer.admit(actor, privilege, moment));
+        admitted.map_err(|closest| closest.unwrap_or_else(unknown))
+    }
+
+    /// Whether a line with that key admits files of that namespace now. If none does, the one that came closest says why.
+    pub(super) fn admit_file(
+        &self,
+        key: &KeyData,
+        namespace: &'static str,
+        moment: Moment,
+    ) -> Result<(), Distrust> {
+        let unknown = || Distrust::UnknownFileSigner(crypto::fingerprint(key));
+        let admitted = self.any(key, |signer| signer.admit_file(namespace, moment));
+        admitted.map_err(|closest| closest.unwrap_or_else(unknown))
+    }
+
+    /// Whether a line with that key admits; else the refusal that was nearest to none, if there is such a line.
+    fn any(
+        &self,
+        key: &KeyData,
+        admit: impl Fn(&Signer) -> Result<(), Distrust>,
+    ) -> Result<(), Option<Distrust>> {
         let mut closest = None;
         for signer in self.signers.iter().filter(|signer| signer.key == *key) {
-            match signer.admit(actor, privilege, moment) {
+            match admit(signer) {
                 Ok(()) => return Ok(()),
                 Err(distrust) => closest = Some(closer(closest, distrust)),
             }
         }
-        let unknown = || Distrust::UnknownSigner(crypto::fingerprint(key));
-        Err(closest.unwrap_or_else(unknown))
+        Err(closest)
     }
 }
 
@@ -101,7 +123,7 @@ impl AllowedSigners {
 fn closer(before: Option<Distrust>, distrust: Distrust) -> Distrust {
     let steps = |distrust: &Distrust| match distrust {
         Distrust::WrongActor { .. } => 0,
-        Distrust::WrongNamespace { .. } => 1,
+        Distrust::WrongNamespace { .. } | Distrust::NotForFile { .. } => 1,
         _ => 2,
     };
     match before {
@@ -146,6 +168,18 @@ impl Signer {
                 line: self.line,
                 key: self.fingerprint(),
                 privilege,
+            });
+        }
+        self.valid(moment)
+    }
+
+    fn admit_file(&self, namespace: &'static str, moment: Moment) -> Result<(), Distrust> {
+        let namespaces = self.options.namespaces.as_ref();
+        if !namespaces.is_none_or(|patterns| patterns.matches(namespace)) {
+            return Err(Distrust::NotForFile {
+                line: self.line,
+                key: self.fingerprint(),
+                namespace,
             });
         }
         self.valid(moment)
