@@ -3,9 +3,12 @@
 //! Each function takes and returns plain values; nothing here knows what they are used for.
 #![expect(
     unsafe_code,
-    reason = "ioctl, adjtimex, unshare, real-time signals and one's own program headers have no safe wrapper in std or rustix"
+    reason = "ioctl, adjtimex, unshare, close, ioprio_set, real-time signals and one's own program headers have no safe wrapper in std or rustix"
 )]
-use std::{ffi, io, mem, os::fd::AsRawFd, os::fd::BorrowedFd};
+use std::{
+    ffi, io, mem,
+    os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd},
+};
 
 use rustix::{
     mm::{Advice, madvise},
@@ -78,6 +81,55 @@ fn property_value(message: &PropertyMessage) -> Option<u32> {
 pub fn unshare_mounts() -> io::Result<()> {
     // SAFETY: CLONE_NEWNS touches no memory and no descriptor of this process.
     match unsafe { libc::unshare(libc::CLONE_NEWNS) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Gives the thread that calls this a root, a working directory and a umask of its own: those of the other threads stay as they are.
+///
+/// # Errors
+/// The system call's error.
+pub fn unshare_root() -> io::Result<()> {
+    // SAFETY: CLONE_FS touches no memory and no descriptor of this process.
+    match unsafe { libc::unshare(libc::CLONE_FS) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Closes a descriptor and says what it says: a network file system tells here that what was written is lost.
+///
+/// # Errors
+/// The system call's error. The descriptor is closed then too.
+pub fn close(fd: OwnedFd) -> io::Result<()> {
+    // SAFETY: the descriptor is owned, so nobody else uses it, and it is given up here.
+    match unsafe { libc::close(fd.into_raw_fd()) } {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            // Linux has closed it.
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+/// Lets the disk serve everybody else first (ioprio_set(2), class "idle").
+///
+/// # Errors
+/// The system call's error.
+pub fn idle_disk_priority() -> io::Result<()> {
+    const WHO_PROCESS: libc::c_long = 1;
+    const CLASS_IDLE: libc::c_long = 3 << 13;
+    // SAFETY: it takes three numbers and touches no memory.
+    match unsafe {
+        libc::syscall(
+            libc::SYS_ioprio_set,
+            WHO_PROCESS,
+            0 as libc::c_long,
+            CLASS_IDLE,
+        )
+    } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

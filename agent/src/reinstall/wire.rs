@@ -6,8 +6,10 @@
 //! `slots/<slot>.new` for the next one to remove.
 use std::path::PathBuf;
 
-use picket_proto::{DeviceId, OperationId, Reason};
+use picket_proto::{DeviceId, OperationId, Reason, image::Digest};
 use serde::{Deserialize, Serialize};
+
+use crate::slots::Slot;
 
 /// An event's line is at most this long, in bytes, its end included: `detail` and warnings are cut.
 pub const MAX_EVENT: usize = 4096;
@@ -18,7 +20,7 @@ pub const MAX_EVENT: usize = 4096;
 pub enum Order {
     /// Put an image into the idle slot.
     Install(Box<Install>),
-    /// Only remove what a child before may have left: every `slots/*.new`.
+    /// Only remove what a child before may have left: `slots/a.new` and `slots/b.new`.
     Clean {
         /// The export, as the child's root has it.
         export: PathBuf,
@@ -31,7 +33,8 @@ pub struct Install {
     /// The export.
     pub export: PathBuf,
     /// The idle slot: `a` or `b`. That it is idle is looked at again.
-    pub slot: SlotName,
+    #[serde(with = "slot")]
+    pub slot: Slot,
     /// Where the catalogue and the images are.
     pub images: Images,
     /// Authorities of the images' HTTPS server, in PEM; `None`: those of the disk (`/etc/ssl/certs`).
@@ -42,27 +45,14 @@ pub struct Install {
     pub catalogue_at_least: u64,
     /// The image's name in the catalogue.
     pub image: String,
-    /// The SHA-256 of its archive: 64 hex digits.
-    pub digest: String,
+    /// The digest of its archive.
+    pub digest: Digest,
     /// What makes it this Pi's.
     pub personal: Personal,
     /// Remove what is in the idle slot before unpacking, not afterwards: where two slots don't fit.
     pub discard_old: bool,
-    /// Read every file again once it is durable, and compare.
-    #[serde(default)]
-    pub read_back: bool,
     /// For which operation.
     pub operation: OperationId,
-}
-
-/// A slot, by its folder's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SlotName {
-    /// `slots/a`.
-    A,
-    /// `slots/b`.
-    B,
 }
 
 /// Where the catalogue and the images are.
@@ -213,6 +203,22 @@ impl Order {
     }
 }
 
+/// As its name.
+mod slot {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::Slot;
+
+    pub(super) fn serialize<S: Serializer>(slot: &Slot, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(slot.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Slot, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+        name.parse().map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,20 +227,19 @@ mod tests {
     fn orders_and_events_are_lines_and_come_back_as_they_were() {
         let install = Install {
             export: "/run/picket/export".into(),
-            slot: SlotName::B,
+            slot: Slot::B,
             images: Images::Url("https://images.example/pi".to_owned()),
             ca: Some("/etc/picket/ca.pem".into()),
             signers: "/etc/picket/allowed_signers".into(),
             catalogue_at_least: 7,
             image: "debian-13-arm64".to_owned(),
-            digest: "ab".repeat(32),
+            digest: Digest([0xab; 32]),
             personal: Personal {
                 hostname: Some("shelf-3".to_owned()),
                 ssh_keys: vec!["ssh-ed25519 AAAA anna".to_owned()],
                 device_id: DeviceId([7; 8]),
             },
             discard_old: true,
-            read_back: true,
             operation: OperationId([9; 16]),
         };
         let clean = Order::Clean {

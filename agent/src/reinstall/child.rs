@@ -1,0 +1,110 @@
+//! The child process: takes its order from standard input, bounds itself, and hears the wish to give up. What it does is in
+//! `install`.
+use std::{
+    fs,
+    io::{self, BufRead, Read},
+    thread,
+};
+
+use rustix::process::{Resource, Rlimit};
+
+use super::{
+    cancel::Cancel,
+    fault::Fault,
+    install::{self, Personalise},
+    progress::Teller,
+    wire::{Event, Order},
+};
+use crate::sys;
+
+/// Memory that this process may write, in bytes: the decompressor's most (xz), and what there is besides.
+const MAX_DATA: u64 = 160 << 20;
+/// An order is at most this long, in bytes.
+const MAX_ORDER: u64 = 64 * 1024;
+const STACK: usize = 64 * 1024;
+
+/// Does what standard input orders and tells it on standard output. Says whether it was done.
+///
+/// # Errors
+/// What standard input holds is no order.
+pub fn run(personalise: Personalise<'_>) -> Result<bool, String> {
+    limit();
+    let mut line = String::new();
+    let read = io::stdin().lock().take(MAX_ORDER).read_line(&mut line);
+    read.map_err(|error| format!("no order can be read from standard input: {error}"))?;
+    let order =
+        Order::parse(&line).map_err(|error| format!("standard input holds no order: {error}"))?;
+    let (teller, cancel) = (Teller::new(io::stdout()), Cancel::default());
+    listen(&cancel).map_err(|error| format!("can't listen for the wish to give up: {error}"))?;
+    let done = match &order {
+        Order::Install(order) => install::install(order, &teller, &cancel, personalise),
+        Order::Clean { export } => install::clean(export),
+    };
+    teller.tell(&done.as_ref().map_or_else(failed, Clone::clone));
+    Ok(done.is_ok())
+}
+
+fn failed(fault: &Fault) -> Event {
+    Event::Failed {
+        reason: fault.reason(),
+        detail: fault.to_string(),
+    }
+}
+
+/// What can't be had of this keeps nobody from the work: the kernel may lack it, or a sandbox forbid it.
+fn limit() {
+    let most = |most| Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    // RLIMIT_AS would count what is only reserved, and each thread's heap reserves 64 MiB with glibc.
+    let _ = rustix::process::setrlimit(Resource::Data, most(MAX_DATA));
+    let _ = rustix::process::setrlimit(Resource::Core, most(0));
+    let _ = rustix::process::setpgid(None, None);
+    let _ = rustix::process::nice(10);
+    let _ = sys::idle_disk_priority();
+    // When memory ends this goes first, not the agent.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    // Modes are the archive's; the root folder of a writer is its own.
+    rustix::process::umask(rustix::fs::Mode::empty());
+}
+
+/// The end of standard input, SIGTERM and SIGINT are the wish to give up. PR_SET_PDEATHSIG is not needed for that, and would take the
+/// end of the thread that started this for the end of the agent.
+fn listen(cancel: &Cancel) -> io::Result<()> {
+    let wish = cancel.clone();
+    thread::Builder::new()
+        .name("order".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            let mut rest = [0; 64];
+            while !matches!(io::stdin().lock().read(&mut rest), Ok(0) | Err(_)) {}
+            wish.wish();
+        })?;
+    let wish = cancel.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let (mut terminate, mut interrupt) = {
+        use tokio::signal::unix::{SignalKind, signal};
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .stack_size(STACK)
+        .spawn(move || {
+            runtime.block_on(async {
+                // Cancel-safe: nobody listens a second time.
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            });
+            wish.wish();
+        })?;
+    Ok(())
+}

@@ -1,0 +1,387 @@
+//! Archives that mean harm: each is refused by the name of its entry or contained, and nothing outside of the folder changes.
+use std::{fs, path::Path};
+
+use tar::{EntryType, Header};
+
+use super::{super::super::fault::Fault, manifest, snapshot::snapshot, unpacked};
+
+/// An archive, entry by entry, without the checks of an honest packer.
+#[derive(Default)]
+struct Forged(Vec<u8>);
+
+impl Forged {
+    fn with(mut self, kind: EntryType, name: &str, link: &str, data: &[u8]) -> Self {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(0o4755);
+        header.set_size(data.len() as u64);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_device_major(8).unwrap();
+        header.set_device_minor(0).unwrap();
+        let old = header.as_old_mut();
+        old.name[..name.len()].copy_from_slice(name.as_bytes());
+        old.linkname[..link.len()].copy_from_slice(link.as_bytes());
+        header.set_cksum();
+        self.0.extend(header.as_bytes());
+        self.0.extend(data);
+        self.0.resize(self.0.len().next_multiple_of(512), 0);
+        self
+    }
+
+    fn file(self, name: &str) -> Self {
+        self.with(EntryType::Regular, name, "", b"evil")
+    }
+
+    fn link(self, name: &str, target: &str) -> Self {
+        self.with(EntryType::Symlink, name, target, b"")
+    }
+
+    fn folder(self, name: &str) -> Self {
+        self.with(EntryType::Directory, name, "", b"")
+    }
+
+    fn hard(self, name: &str, first: &str) -> Self {
+        self.with(EntryType::Link, name, first, b"")
+    }
+
+    /// Only a header, that promises so much.
+    fn promising(mut self, name: &str, size: u64) -> Self {
+        let mut header = Header::new_gnu();
+        header.set_path(name).unwrap();
+        header.set_mode(0o644);
+        for set in [Header::set_uid, Header::set_gid, Header::set_mtime] {
+            set(&mut header, 0);
+        }
+        header.set_size(size);
+        header.set_cksum();
+        self.0.extend(header.as_bytes());
+        self
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.extend([0; 1024]);
+        self.0
+    }
+}
+
+fn pax(record: &str) -> Vec<u8> {
+    let length =
+        (1..).find(|length: &usize| length.to_string().len() + record.len() + 2 == *length);
+    format!("{} {record}\n", length.unwrap()).into_bytes()
+}
+
+fn forged() -> Forged {
+    Forged::default()
+}
+
+/// What is tried, how, and what the refusal says. Where two entries are in one another's way, either may be the first.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn attacks() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    use EntryType as T;
+    let outside = "../outside/evil";
+    vec![
+        (
+            "..",
+            forged().file(outside).end(),
+            "../outside/evil: a path with ..",
+        ),
+        (
+            ".. within",
+            forged().folder("a").file("a/../../outside/evil").end(),
+            "a path with ..",
+        ),
+        (
+            "absolute",
+            forged().file("/outside/evil").end(),
+            "/outside/evil: an absolute path",
+        ),
+        (
+            ".. by pax",
+            forged()
+                .with(T::XHeader, "p", "", &pax("path=../outside/evil"))
+                .file("x")
+                .end(),
+            "a path with ..",
+        ),
+        (
+            ".. by a long name",
+            forged()
+                .with(T::GNULongName, "l", "", b"../outside/evil\0")
+                .file("x")
+                .end(),
+            "a path with ..",
+        ),
+        (
+            ".. by a sparse file's name",
+            forged()
+                .with(
+                    T::XHeader,
+                    "p",
+                    "",
+                    &[
+                        pax("GNU.sparse.name=../outside/evil"),
+                        pax("GNU.sparse.size=4"),
+                        pax("GNU.sparse.map=0,4"),
+                    ]
+                    .concat(),
+                )
+                .file("x")
+                .end(),
+            "a path with ..",
+        ),
+        (
+            "through a symlink",
+            forged().link("d", "../outside").file("d/evil").end(),
+            "d: ",
+        ),
+        (
+            "through an absolute symlink",
+            forged().link("d", "/").file("d/evil").end(),
+            "d: ",
+        ),
+        (
+            "through a symlink within",
+            forged()
+                .folder("a")
+                .link("a/d", "../..")
+                .folder("a/d")
+                .end(),
+            "a/d: ",
+        ),
+        (
+            "through a symlink of symlinks",
+            forged().link("a", "b").link("b", "..").file("a/evil").end(),
+            "a: ",
+        ),
+        (
+            "a folder that becomes a symlink",
+            forged()
+                .folder("d")
+                .link("d", "../outside")
+                .file("d/evil")
+                .end(),
+            "d: the archive has this name twice",
+        ),
+        (
+            "over a symlink",
+            forged().link("f", "../outside/file").file("f").end(),
+            "f: the archive has this name twice",
+        ),
+        (
+            "over a hard link",
+            forged().file("f").hard("g", "f").file("g").end(),
+            "the archive has this name twice",
+        ),
+        (
+            "a file as a folder",
+            forged().file("f").file("f/g").end(),
+            "f: ",
+        ),
+        (
+            "a hard link to outside",
+            forged().hard("h", "../outside/file").end(),
+            "h: a hard link to ../outside/file, outside",
+        ),
+        (
+            "an absolute hard link",
+            forged().hard("h", "/etc/passwd").end(),
+            "h: a hard link to /etc/passwd, outside",
+        ),
+        (
+            "a hard link through a symlink",
+            forged().link("d", "../outside").hard("h", "d/file").end(),
+            "d: something else is in this folder's place",
+        ),
+        (
+            "a hard link to nothing",
+            forged().hard("h", "none").end(),
+            "h: a hard link to none, which is no file",
+        ),
+        (
+            "a hard link to a folder",
+            forged().folder("d").hard("h", "d").end(),
+            "h: a hard link to d, which is no file",
+        ),
+        (
+            "a hard link with data",
+            forged().file("f").with(T::Link, "h", "f", b"evil").end(),
+            "h: a hard link with data",
+        ),
+        (
+            "a root that is a symlink",
+            forged().link("./", "../outside").end(),
+            "the root folder is no folder",
+        ),
+        (
+            "a root that is a file",
+            forged().file(".").end(),
+            "the root folder is no folder",
+        ),
+        (
+            "a device through a symlink",
+            forged()
+                .link("d", "../outside")
+                .with(T::Block, "d/sda", "", b"")
+                .end(),
+            "d: ",
+        ),
+        (
+            "no name",
+            forged().file("").end(),
+            "an entry without a name",
+        ),
+        (
+            "a folder's name twice as a file",
+            forged().folder("d").file("d").end(),
+            "d: the archive has this name twice",
+        ),
+        (
+            "an unknown type",
+            forged().with(T::new(b'Z'), "z", "", b"").end(),
+            "z: an entry of the unknown type 0x5a",
+        ),
+        (
+            "a promise of much",
+            forged().promising("big", 1 << 40).end(),
+            "big: more content than",
+        ),
+        (
+            "a promise of more than there is",
+            forged().promising("big", 100_000).end(),
+            "it ends too early",
+        ),
+        (
+            "a promise beyond numbers",
+            forged().promising("big", u64::MAX).end(),
+            "malformed",
+        ),
+        (
+            "an extension of much",
+            forged()
+                .with(T::XHeader, "p", "", &vec![b'1'; 2 << 20])
+                .end(),
+            "more than 1 MiB",
+        ),
+        (
+            "a size that pax lies about",
+            forged()
+                .with(T::XHeader, "p", "", &pax("size=99999999999"))
+                .file("x")
+                .end(),
+            "more content than",
+        ),
+        (
+            "an owner beyond numbers",
+            forged()
+                .with(T::XHeader, "p", "", &pax("uid=4294967295"))
+                .file("x")
+                .end(),
+            "x: its owner",
+        ),
+        ("no end", forged().file("x").0, "it ends too early"),
+        ("nothing", Vec::new(), "it ends too early"),
+        (
+            "something after the end",
+            [forged().file("x").end(), b"evil".to_vec()].concat(),
+            "follows its end",
+        ),
+        ("text", b"#!/bin/sh\n".repeat(100), "checksum"),
+        (
+            "cut in a header",
+            forged().file("x").end()[..1200].to_vec(),
+            "it ends too early",
+        ),
+    ]
+}
+
+fn neighbours(folder: &Path) {
+    for path in ["outside", "active/etc"] {
+        fs::create_dir_all(folder.join(path)).unwrap();
+    }
+    for path in ["outside/file", "active/etc/passwd"] {
+        fs::write(folder.join(path), "as it was").unwrap();
+    }
+}
+
+#[test]
+fn what_leads_outside_or_is_malformed_is_refused_by_name_and_nothing_outside_changes() {
+    for (what, tar, why) in attacks() {
+        let folder = tempfile::tempdir().unwrap();
+        neighbours(folder.path());
+        let kept = ["outside", "active"].map(|path| folder.path().join(path));
+        let before = kept.each_ref().map(|path| snapshot(path));
+        let fault = match unpacked(&tar, &folder.path().join("a.new"), &manifest(10, 1_000_000)) {
+            Ok(found) => panic!("{what}: unpacked {found:?}"),
+            Err(fault) => fault,
+        };
+        assert!(
+            matches!(&fault, Fault::Archive(said) if said.contains(why)),
+            "{what}: {fault}"
+        );
+        assert_eq!(kept.each_ref().map(|path| snapshot(path)), before, "{what}");
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names.len(), 3, "{what}: {names:?}");
+    }
+}
+
+#[test]
+fn every_attack_is_an_attack() {
+    // Were the table's archives broken by mistake, all would be refused for that.
+    let folder = tempfile::tempdir().unwrap();
+    let honest = forged()
+        .folder("d")
+        .file("d/f")
+        .link("l", "d")
+        .hard("h", "d/f")
+        .with(EntryType::Block, "sda", "", b"");
+    let found = unpacked(&honest.end(), &folder.path().join("x"), &manifest(5, 4)).unwrap();
+    assert_eq!(found.entries, 5);
+}
+
+#[test]
+fn an_archive_that_is_cut_or_changed_anywhere_does_no_harm() {
+    let honest = forged()
+        .folder("d")
+        .file("d/f")
+        .link("l", "d")
+        .hard("h", "d/f")
+        .end();
+    for at in (0..honest.len()).step_by(61) {
+        let folder = tempfile::tempdir().unwrap();
+        neighbours(folder.path());
+        let before = snapshot(&folder.path().join("active"));
+        let cut = unpacked(&honest[..at], &folder.path().join("cut"), &manifest(4, 4));
+        // The second block of zeros at the end is a custom.
+        assert!(cut.is_err() || at >= honest.len() - 512, "cut at {at}");
+        let mut changed = honest.clone();
+        changed[at] ^= 0x41;
+        let _ = unpacked(&changed, &folder.path().join("changed"), &manifest(4, 4));
+        assert_eq!(
+            snapshot(&folder.path().join("active")),
+            before,
+            "changed at {at}"
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+}
+
+#[test]
+fn extended_attributes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = pax("SCHILY.xattr.security.capability=x");
+    let tar = forged()
+        .with(EntryType::XHeader, "p", "", &record)
+        .file("bin/ping")
+        .file("bin/ls")
+        .end();
+    let found = unpacked(&tar, &folder.path().join("x"), &manifest(2, 8)).unwrap();
+    assert_eq!(
+        found.extended,
+        (1, vec!["bin/ping (security.capability)".to_owned()])
+    );
+}
