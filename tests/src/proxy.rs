@@ -1,4 +1,4 @@
-//! A TCP proxy on loopback that can hang (a full socket), delay, cut and heal the lines through it.
+//! A TCP proxy on loopback that can hang (a full socket), delay, cut, reset, refuse and heal the lines through it.
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -9,6 +9,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+use rustix::net::sockopt::set_socket_linger;
 
 /// How much is read at once.
 const CHUNK: usize = 4096;
@@ -27,8 +29,16 @@ struct Shared {
     refusing: AtomicBool,
     delay_ms: AtomicU64,
     bytes_up: AtomicU64,
-    lines: Mutex<Vec<TcpStream>>,
+    lines: Mutex<Vec<Arc<Line>>>,
     arrivals: Mutex<Vec<Instant>>,
+}
+
+/// A client, and its way to the server.
+struct Line {
+    client: TcpStream,
+    server: TcpStream,
+    /// It ends with a reset, as soon as nobody has it open any more.
+    reset: AtomicBool,
 }
 
 /// Bytes that are to be written at a time.
@@ -106,16 +116,25 @@ impl Proxy {
         self.cut();
     }
 
-    /// Cuts all lines.
+    /// Cuts all lines: both sides see an orderly end.
     pub fn cut(&self) {
-        for line in self
-            .shared
-            .lines
-            .lock()
-            .expect("no holder panics")
-            .drain(..)
-        {
-            let _ = line.shutdown(Shutdown::Both);
+        for line in self.shared.take_lines() {
+            for end in [&line.client, &line.server] {
+                let _ = end.shutdown(Shutdown::Both);
+            }
+        }
+    }
+
+    /// Resets all lines, as a machine does that knows nothing of them any more: both sides see an error.
+    pub fn reset(&self) {
+        for line in self.shared.take_lines() {
+            line.reset.store(true, Ordering::SeqCst);
+            for end in [&line.client, &line.server] {
+                // The kernel resets what is closed with no time to linger.
+                let _ = set_socket_linger(end, Some(Duration::ZERO));
+                // This wakes up who reads it, and tells the other side nothing.
+                let _ = end.shutdown(Shutdown::Read);
+            }
         }
     }
 
@@ -153,32 +172,34 @@ fn serve(client: TcpStream, shared: &Arc<Shared>) {
     let Ok(server) = TcpStream::connect(shared.server) else {
         return;
     };
-    let ends = [client.try_clone(), server.try_clone()];
-    shared
-        .lines
-        .lock()
-        .expect("no holder panics")
-        .extend(ends.into_iter().flatten());
     // What is delayed would wait for more otherwise.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let up = (client.try_clone(), server.try_clone());
-    if let (Ok(from), Ok(to)) = up {
-        pump(from, to, shared, Way::Up);
-    }
-    pump(server, client, shared, Way::Down);
+    let line = Arc::new(Line {
+        client,
+        server,
+        reset: AtomicBool::new(false),
+    });
+    let lines = shared.lines.lock();
+    lines.expect("no holder panics").push(line.clone());
+    pump(&line, shared, Way::Up);
+    pump(&line, shared, Way::Down);
 }
 
 /// Lets bytes through in one direction, in threads of its own: one reads, one writes when it is time.
-fn pump(from: TcpStream, to: TcpStream, shared: &Arc<Shared>, way: Way) {
+fn pump(line: &Arc<Line>, shared: &Arc<Shared>, way: Way) {
     let (sender, receiver) = mpsc::sync_channel(IN_FLIGHT);
-    let (reading, writing) = (shared.clone(), shared.clone());
-    std::thread::spawn(move || take(from, &sender, &reading, way));
-    std::thread::spawn(move || deliver(&receiver, to, &writing));
+    let (reading, writing) = (
+        (line.clone(), shared.clone()),
+        (line.clone(), shared.clone()),
+    );
+    std::thread::spawn(move || take(&reading.0, &sender, &reading.1, way));
+    std::thread::spawn(move || deliver(&receiver, &writing.0, &writing.1, way));
 }
 
-fn take(mut from: TcpStream, into: &SyncSender<Chunk>, shared: &Shared, way: Way) {
+fn take(line: &Line, into: &SyncSender<Chunk>, shared: &Shared, way: Way) {
+    let mut from = line.from(way);
     loop {
-        shared.wait_while_hung();
+        shared.wait_while_hung(line);
         let mut bytes = vec![0; CHUNK];
         let Ok(n @ 1..) = from.read(&mut bytes) else {
             break;
@@ -195,21 +216,51 @@ fn take(mut from: TcpStream, into: &SyncSender<Chunk>, shared: &Shared, way: Way
     let _ = from.shutdown(Shutdown::Read);
 }
 
-fn deliver(chunks: &Receiver<Chunk>, mut to: TcpStream, shared: &Shared) {
+fn deliver(chunks: &Receiver<Chunk>, line: &Line, shared: &Shared, way: Way) {
+    let mut to = line.to(way);
     for chunk in chunks {
         std::thread::sleep(chunk.due.saturating_duration_since(Instant::now()));
         // Read before it hung, it hangs with the rest.
-        shared.wait_while_hung();
-        if to.write_all(&chunk.bytes).is_err() {
+        shared.wait_while_hung(line);
+        if line.is_reset() || to.write_all(&chunk.bytes).is_err() {
             break;
         }
     }
-    let _ = to.shutdown(Shutdown::Both);
+    // An orderly end would be seen before the reset.
+    if !line.is_reset() {
+        let _ = to.shutdown(Shutdown::Both);
+    }
+}
+
+impl Line {
+    fn from(&self, way: Way) -> &TcpStream {
+        match way {
+            Way::Up => &self.client,
+            Way::Down => &self.server,
+        }
+    }
+
+    fn to(&self, way: Way) -> &TcpStream {
+        match way {
+            Way::Up => &self.server,
+            Way::Down => &self.client,
+        }
+    }
+
+    fn is_reset(&self) -> bool {
+        self.reset.load(Ordering::SeqCst)
+    }
 }
 
 impl Shared {
-    fn wait_while_hung(&self) {
-        while self.hung.load(Ordering::SeqCst) {
+    /// Those that there are; what comes later isn't among them.
+    fn take_lines(&self) -> Vec<Arc<Line>> {
+        let mut lines = self.lines.lock().expect("no holder panics");
+        std::mem::take(&mut *lines)
+    }
+
+    fn wait_while_hung(&self, line: &Line) {
+        while self.hung.load(Ordering::SeqCst) && !line.is_reset() {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -219,6 +270,39 @@ impl Shared {
         match way {
             Way::Up => Duration::from_millis(self.delay_ms.load(Ordering::SeqCst)),
             Way::Down => Duration::ZERO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn both_sides_see_a_cut_line_end_and_a_reset_one_fail() {
+        let server = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let proxy = Proxy::to(server.local_addr().unwrap());
+        for (ends, hung, expected) in [
+            (Proxy::cut as fn(&Proxy), false, Ok(0)),
+            (Proxy::reset, false, Err(ErrorKind::ConnectionReset)),
+            (Proxy::reset, true, Err(ErrorKind::ConnectionReset)),
+        ] {
+            let mut client = TcpStream::connect(proxy.address()).unwrap();
+            let (mut served, _) = server.accept().unwrap();
+            // Its threads run once it has let something through.
+            client.write_all(b"x").unwrap();
+            served.read_exact(&mut [0]).unwrap();
+            if hung {
+                proxy.hang();
+            }
+            ends(&proxy);
+            for end in [&mut client, &mut served] {
+                let read = end.read(&mut [0; 8]).map_err(|error| error.kind());
+                assert_eq!(read, expected, "hung: {hung}");
+            }
+            proxy.heal();
         }
     }
 }

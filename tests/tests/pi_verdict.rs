@@ -1,5 +1,5 @@
 //! What an emulated Pi says of its NFS server and of its disk, while both are made to misbehave; and that it goes on meanwhile.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use picket_test_keys::TestKey;
 use picket_tests::{
@@ -46,7 +46,26 @@ fn a_delay_shows_in_all_three_views_within_two_ticks_and_goes_away_again() {
         "gone in tick {healed}, healed at tick {before}"
     );
     wait_for_verdict(&pi, "ok");
+    outlives_a_reset(&pi);
     nothing_is_missing(&pi);
+}
+
+/// What a firewall or a server's host does that has forgotten its connections: kernel and probe open others.
+fn outlives_a_reset(pi: &Pi) {
+    let (lines, before) = (pi.nfs().arrivals().len(), last_tick(pi));
+    let reset = Instant::now();
+    pi.nfs().reset();
+    eventually("both lines are opened anew", PATIENCE, || {
+        (pi.nfs().arrivals().len() >= lines + 2).then_some(())
+    });
+    let healed = wait_for_tick(pi, before + 2, |tick| {
+        views(tick).iter().all(|us| *us < 90_000)
+    });
+    say(&format!(
+        "reset after tick {before}, all is well in tick {healed}, after {:?}",
+        reset.elapsed()
+    ));
+    wait_for_verdict(pi, "ok");
 }
 
 /// PICKET_STALLS says how often; by default once.
