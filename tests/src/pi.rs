@@ -8,7 +8,7 @@
 //!
 //! let key = TestKey::new(1);
 //! let pi = Pi::builder(Machine::Virt).obeying(&key).start(); // back with the first tick at the collector
-//! pi.nfs().hang(); // the proxy: delay, hang, cut, refuse, heal
+//! pi.nfs().hang(); // the proxy: delay, hang, cut, reset, refuse, heal
 //! pi.ganesha().stop(); // SIGSTOP; cont; and with &mut: ganesha_mut().kill(), restart()
 //! pi.export().make_full(); // the tmpfs: read_only, heal, join("/etc/rc")
 //! pi.firmware().qmp().system_reset(); // power: hold, release, power_off, boots
@@ -39,6 +39,7 @@ mod export;
 mod files;
 mod firmware;
 mod ganesha;
+mod hang;
 mod machine;
 mod qmp;
 mod root;
@@ -49,6 +50,7 @@ pub use console::Console;
 pub use export::Export;
 pub use firmware::Firmware;
 pub use ganesha::Ganesha;
+pub use hang::{Hang, ticks};
 pub use machine::Machine;
 pub use qmp::Qmp;
 pub use root::Root;

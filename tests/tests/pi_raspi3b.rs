@@ -1,11 +1,11 @@
 //! The emulated board of a real Raspberry Pi 3B: what the agent makes of its device tree, its thermal zone and its NFS root,
-//! against the guest's own word.
-use std::time::Instant;
+//! against the guest's own word; and that it outlives its NFS server there.
+use std::time::{Duration, Instant};
 
 use picket_test_keys::TestKey;
 use picket_tests::{
     eventually,
-    pi::{Machine, Pi},
+    pi::{Hang, Machine, Pi},
     say,
 };
 use serde_json::Value;
@@ -32,10 +32,14 @@ struct Snapshot {
 }
 
 #[test]
-fn a_raspberry_pi_3b_says_what_its_board_and_its_kernel_say_and_reboots_on_order() {
+fn a_raspberry_pi_3b_says_what_its_board_and_its_kernel_say_outlives_its_server_and_reboots_on_order()
+ {
     let (key, start) = (TestKey::new(1), Instant::now());
-    let builder = Pi::builder(Machine::Raspi3b).periods("10s", "10s");
-    let pi = builder.obeying(&key).start();
+    let pi = Pi::builder(Machine::Raspi3b)
+        .periods("10s", "10s")
+        .config("lifeboat = \"required\"")
+        .obeying(&key)
+        .start();
     say(&format!(
         "raspi3b: {:?} from power to the first tick",
         start.elapsed()
@@ -50,6 +54,7 @@ fn a_raspberry_pi_3b_says_what_its_board_and_its_kernel_say_and_reboots_on_order
     assert_eq!(model, "Raspberry Pi 3 Model B", "{status:#}");
     is_named_after_its_mac(&pi);
     counts_what_the_kernel_counts(&pi);
+    Hang::Line.is_survived(&pi, &key, Duration::from_secs(10));
     reboots(&pi, &key);
 }
 

@@ -1,6 +1,7 @@
 //! How an emulated Pi is to be: machine, root, configuration. It puts the parts together and switches them on.
 use std::{
     fs,
+    path::Path,
     sync::atomic::{AtomicU8, Ordering},
 };
 
@@ -18,7 +19,7 @@ use super::{
     root::{self, Root},
     turn::Turn,
 };
-use crate::{binaries, mosquitto::Mosquitto, proxy::Proxy, watcher::Watcher};
+use crate::{binaries, debian, mosquitto::Mosquitto, proxy::Proxy, watcher::Watcher};
 
 /// A Pi that isn't on yet.
 #[must_use]
@@ -30,6 +31,9 @@ pub struct Builder {
     config: String,
     mount: String,
     signers: Option<String>,
+    log: Option<String>,
+    units: Vec<(String, String)>,
+    amendments: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -42,6 +46,9 @@ impl Builder {
             config: String::new(),
             mount: String::new(),
             signers: None,
+            log: None,
+            units: Vec::new(),
+            amendments: Vec::new(),
         }
     }
 
@@ -70,6 +77,24 @@ impl Builder {
         self
     }
 
+    /// Its agent's stderr goes to that file of the small root.
+    pub fn log(mut self, path: &str) -> Self {
+        self.log = Some(path.to_owned());
+        self
+    }
+
+    /// A further unit of a root with systemd.
+    pub fn unit(mut self, name: &str, text: &str) -> Self {
+        self.units.push((name.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Further lines of one of its units.
+    pub fn amend(mut self, unit: &str, lines: &str) -> Self {
+        self.amendments.push((unit.to_owned(), lines.to_owned()));
+        self
+    }
+
     /// It obeys the actor `anna` with that key; see [`Pi::operator`].
     pub fn obeying(mut self, key: &TestKey) -> Self {
         self.signers = Some(key.line("anna"));
@@ -92,6 +117,15 @@ impl Builder {
         let watcher = Watcher::start(&broker.url(), None, folder.path());
         let export = Export::mount(&folder.path().join("export"));
         self.root.install(&files, &export);
+        if let Some(log) = &self.log {
+            redirect(&export.join("etc/inittab"), log);
+        }
+        for (unit, text) in &self.units {
+            debian::add(export.path(), unit, text);
+        }
+        for (unit, lines) in &self.amendments {
+            debian::amend(export.path(), unit, lines);
+        }
         self.install_picketd(&export, broker.address().port());
         let ganesha = Ganesha::start(&files, &export, folder.path());
         let nfs = Proxy::to(ganesha.address());
@@ -151,6 +185,15 @@ impl Builder {
             self.mount
         )
     }
+}
+
+/// Lets init start picketd with its stderr in that file.
+fn redirect(inittab: &Path, log: &str) {
+    let text = fs::read_to_string(inittab).expect("the small root has an inittab");
+    let plain = "::respawn:/usr/bin/picketd run\n";
+    assert!(text.contains(plain), "{text}");
+    let other = format!("::respawn:/bin/sh -c 'exec /usr/bin/picketd run 2>>{log}'\n");
+    fs::write(inittab, text.replace(plain, &other)).expect("the export is writable");
 }
 
 /// A MAC that no other guest on this machine has. QEMU's USB network has 40 for its first byte, whatever it is told.

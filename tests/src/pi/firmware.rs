@@ -95,6 +95,19 @@ impl Firmware {
         self.shared.boots.load(Ordering::SeqCst)
     }
 
+    /// How long the machine's threads were ready to run so far and had no processor of this one, added up (schedstat, second number,
+    /// in ns). A kernel that doesn't count that has 0.
+    pub fn starved(&self) -> Duration {
+        let qemu = self.shared.qemu.lock().expect("no holder panics");
+        let tasks = qemu
+            .as_ref()
+            .map(|qemu| format!("/proc/{}/task", qemu.id()));
+        let tasks = tasks.into_iter().flat_map(fs::read_dir).flatten().flatten();
+        let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok());
+        let waited = texts.filter_map(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
+        Duration::from_nanos(waited.sum())
+    }
+
     /// From the next reset on the machine stays dark, like a Pi whose boot ROM finds no DHCP.
     pub fn hold(&self) {
         self.shared.power.store(false, Ordering::SeqCst);

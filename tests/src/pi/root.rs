@@ -13,9 +13,12 @@ use crate::debian::{self, Architecture};
 pub enum Root {
     /// A static busybox, whose init has picketd as a service and a shell on the console.
     Busybox,
-    /// A small Debian whose systemd has picketd.service and picketd-guard.service.
+    /// A small Debian whose systemd has picketd.service and picketd-guard.service, and a shell on the console.
     Systemd,
 }
+
+/// A shell on the console, as the small root has one. It takes no gentler signal.
+const SHELL: &str = "[Service]\nExecStart=/bin/sh -i\nStandardInput=tty-force\nTTYPath=/dev/console\nRestart=always\nRestartSec=0\nKillSignal=SIGKILL\n";
 
 /// What tests and start-up use of it; its shell finds the others by itself.
 const APPLETS: [&str; 10] = [
@@ -50,6 +53,7 @@ impl Root {
                 debian::copy(Architecture::Arm64, export.path());
                 debian::install(export.path(), "picketd.service");
                 debian::install(export.path(), "picketd-guard.service");
+                debian::add(export.path(), "shell.service", SHELL);
             }
         }
     }
