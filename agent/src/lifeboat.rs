@@ -9,6 +9,7 @@ mod binary;
 mod board;
 mod mark;
 mod names;
+mod output;
 mod secure;
 mod step;
 
@@ -104,9 +105,9 @@ pub fn world(root: &Path) -> Result<World, WrongMark> {
 /// It is required and can't be had.
 pub fn enter(world: &World, wanted: Wanted) -> Result<Standing, NotBoarded> {
     if world.is_aboard() {
-        return Ok(Standing::Aboard {
-            warnings: secure::secure(),
-        });
+        let mut warnings = secure::secure();
+        warnings.extend(output::warnings());
+        return Ok(Standing::Aboard { warnings });
     }
     if wanted == Wanted::Off {
         return Ok(Standing::Off);
