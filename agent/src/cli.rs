@@ -3,7 +3,7 @@ use std::io;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{check, failure::Failure, guard, metrics, nfs, run, sample};
+use crate::cmd::{check, failure::Failure, guard, install, metrics, nfs, run, sample};
 
 /// Keeps watch on a netbooted Raspberry Pi.
 ///
@@ -29,6 +29,8 @@ enum Command {
     Run(run::Args),
     /// Reboot this machine when it was ordered to reboot and hangs on the way down
     Guard(guard::Args),
+    /// Put picketd into a root filesystem that isn't running
+    Install(install::Args),
 }
 
 impl Cli {
@@ -48,6 +50,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Metrics(args) => metrics::run(args, &mut out),
         Command::Nfs(args) => nfs::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
+        Command::Install(args) => install::run(args, &mut out),
         Command::Run(args) => {
             drop(out);
             run::run(args)

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod failure;
 pub mod guard;
+pub mod install;
 pub mod metrics;
 pub mod nfs;
 mod readings;
