@@ -81,7 +81,12 @@ impl Tree {
     /// It can't be opened.
     pub fn below(&self, path: &str) -> Result<Option<Self>, Error> {
         let opened = self.find(path, Last::Followed).and_then(|place| {
-            openat(place.directory(), &place.name, walk::DIRECTORY, Mode::empty())
+            openat(
+                place.directory(),
+                &place.name,
+                walk::DIRECTORY,
+                Mode::empty(),
+            )
         });
         match opened {
             Ok(root) => Ok(Some(Self::new(root, self.shown.join(path)))),
@@ -110,7 +115,9 @@ impl Tree {
     /// It can't be said.
     pub fn kind(&self, path: &str) -> Result<Option<Kind>, Error> {
         let stat = self.stat(path, Last::Kept);
-        Ok(self.absent(Doing::Look, path, stat)?.map(|stat| kind(&stat)))
+        Ok(self
+            .absent(Doing::Look, path, stat)?
+            .map(|stat| kind(&stat)))
     }
 
     /// True if there is a regular file, be it behind symlinks.
@@ -152,7 +159,12 @@ impl Tree {
     /// It can't be read.
     pub fn names(&self, path: &str) -> Result<Vec<String>, Error> {
         let opened = self.find(path, Last::Followed).and_then(|place| {
-            openat(place.directory(), &place.name, walk::DIRECTORY, Mode::empty())
+            openat(
+                place.directory(),
+                &place.name,
+                walk::DIRECTORY,
+                Mode::empty(),
+            )
         });
         let Some(directory) = self.absent(Doing::Read, path, opened)? else {
             return Ok(Vec::new());
@@ -170,7 +182,9 @@ impl Tree {
         };
         let failed = |source| Error::of(Doing::Read, self.shown.join(path), source);
         let mut bytes = Vec::new();
-        file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
         match bytes.len() as u64 > limit {
             true => Err(self.error(Doing::Read, path, Errno::FBIG)),
             false => Ok(Some(bytes)),
@@ -217,7 +231,12 @@ impl Tree {
         Error::new(doing, self.shown.join(path), errno)
     }
 
-    fn absent<T>(&self, doing: Doing, path: &str, got: Result<T, Errno>) -> Result<Option<T>, Error> {
+    fn absent<T>(
+        &self,
+        doing: Doing,
+        path: &str,
+        got: Result<T, Errno>,
+    ) -> Result<Option<T>, Error> {
         match got {
             Ok(got) => Ok(Some(got)),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
@@ -274,4 +293,3 @@ fn kind(stat: &Stat) -> Kind {
         _ => Kind::Special,
     }
 }
-

@@ -11,6 +11,7 @@ pub mod cgroup;
 pub mod debian;
 pub mod fleet;
 pub mod hostile;
+pub mod hostile_tree;
 pub mod init;
 mod inotify;
 pub mod killer;

@@ -45,7 +45,11 @@ fn tell(installed: &Installed, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "{kept}")?;
     }
     match installed.changed.as_slice() {
-        [] => writeln!(out, "nothing to change: picketd is installed; {} starts it", installed.init),
+        [] => writeln!(
+            out,
+            "nothing to change: picketd is installed; {} starts it",
+            installed.init
+        ),
         _ => writeln!(out, "picketd is installed; {} starts it", installed.init),
     }
 }

@@ -8,7 +8,8 @@ use super::init::INITTAB;
 const MAX: u64 = 64 * 1024;
 const COMMENT: &str = "# Keeps watch on this Raspberry Pi.";
 /// What systemd would do with RuntimeDirectory= and StateDirectory=. Both inits hand a line with such characters to sh.
-const PROCESS: &str = "/bin/mkdir -p -m 0700 /run/picket /var/lib/picket; exec /usr/bin/picketd run";
+const PROCESS: &str =
+    "/bin/mkdir -p -m 0700 /run/picket /var/lib/picket; exec /usr/bin/picketd run";
 
 /// How a line begins: id, run levels, action (inittab(5)).
 pub(super) const SYSV: &str = "pkt:2345:respawn:";

@@ -120,7 +120,9 @@ impl Program {
 
     /// Puts it into the tree, or says why not.
     pub(super) fn put(&self, tree: &Tree, replace: Replace) -> Result<Option<Kept>, Error> {
-        if let Some(there) = tree.read(PATH, MAX)? {
+        // Whatever else may lie there is replaced unread.
+        if tree.has_file(PATH)? {
+            let there = tree.read(PATH, MAX)?.unwrap_or_default();
             if let Some(version) = version(&there).filter(|_| Architecture::of(&there).is_some()) {
                 let own = version_of_own();
                 if version > own || (version == own && replace == Replace::Older) {

@@ -41,7 +41,10 @@ pub(super) fn install(tree: &Tree, units: &str) -> Result<(), Error> {
 /// Something can't be written.
 pub fn enable(tree: &Tree, units: &str, unit: &str) -> Result<(), Error> {
     let own = format!("{OWN}/{unit}");
-    if tree.target(&own)?.is_some_and(|to| to == Path::new(NOTHING)) {
+    if tree
+        .target(&own)?
+        .is_some_and(|to| to == Path::new(NOTHING))
+    {
         tree.remove(&own)?;
     }
     let at = match tree.kind(&own)? {

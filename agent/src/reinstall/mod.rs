@@ -12,6 +12,7 @@ mod decompress;
 mod digest;
 pub mod fault;
 mod install;
+pub mod personalise;
 mod preflight;
 pub mod progress;
 mod source;

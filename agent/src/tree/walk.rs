@@ -88,7 +88,9 @@ pub(super) fn find<'t>(
                         if links > MAX_LINKS {
                             return Err(Errno::LOOP);
                         }
-                        to.iter().rev().for_each(|part| rest.push_front(part.into()));
+                        to.iter()
+                            .rev()
+                            .for_each(|part| rest.push_front(part.into()));
                     }
                     Ok(None) | Err(Errno::NOENT) if at_end => return Ok(named(here, part)),
                     Ok(None) => here.above.push(pass(here.directory(), &part)?),

@@ -11,7 +11,8 @@ use rustix::{
 };
 
 use super::{
-    Doing, Error, Kind, Last, Missing, Place, Tree, find, kind, open_regular, stat_of, walk::DIRECTORY,
+    Doing, Error, Kind, Last, Missing, Place, Tree, find, kind, open_regular, stat_of,
+    walk::DIRECTORY,
 };
 
 /// What a thing is called until it is complete.
@@ -139,9 +140,9 @@ impl Tree {
     /// # Errors
     /// It can't be renamed.
     pub fn rename(&self, path: &str, name: &str) -> Result<(), Error> {
-        let renamed = self.find(path, Last::Kept).and_then(|place| {
-            renameat(place.directory(), &place.name, place.directory(), name)
-        });
+        let renamed = self
+            .find(path, Last::Kept)
+            .and_then(|place| renameat(place.directory(), &place.name, place.directory(), name));
         renamed.map_err(|errno| self.error(Doing::Write, path, errno))?;
         self.note(path);
         Ok(())
@@ -187,11 +188,16 @@ pub(super) fn put_file(
 ) -> io::Result<()> {
     let put = || {
         forget(place)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let secret = Mode::from_raw_mode(0o600);
         let mut new = fs::File::from(openat(place.directory(), UNFINISHED, flags, secret)?);
         fill(&mut new)?;
-        fchown(&new, Some(Uid::from_raw(owner.user)), Some(Gid::from_raw(owner.group)))?;
+        fchown(
+            &new,
+            Some(Uid::from_raw(owner.user)),
+            Some(Gid::from_raw(owner.group)),
+        )?;
         // After the owner, whose change takes setuid away.
         fchmod(&new, Mode::from_raw_mode(mode))?;
         take_place(place)?;
@@ -248,11 +254,22 @@ fn is_there(place: &Place<'_>, file: &File<'_>) -> io::Result<bool> {
 fn own(place: &Place<'_>, owner: Owner) -> Result<(), Errno> {
     let (user, group) = (Uid::from_raw(owner.user), Gid::from_raw(owner.group));
     let flags = AtFlags::SYMLINK_NOFOLLOW;
-    chownat(place.directory(), UNFINISHED, Some(user), Some(group), flags)
+    chownat(
+        place.directory(),
+        UNFINISHED,
+        Some(user),
+        Some(group),
+        flags,
+    )
 }
 
 fn take_place(place: &Place<'_>) -> Result<(), Errno> {
-    renameat(place.directory(), UNFINISHED, place.directory(), &place.name)
+    renameat(
+        place.directory(),
+        UNFINISHED,
+        place.directory(),
+        &place.name,
+    )
 }
 
 /// Removes what was left unfinished.
