@@ -60,6 +60,7 @@ pub struct Pi {
     firmware: Firmware,
     console: Console,
     machine: Machine,
+    root: Root,
     id: DeviceId,
     nfs: Proxy,
     ganesha: Ganesha,
@@ -82,7 +83,7 @@ impl Pi {
 
     /// Four times what a boot takes, to the first tick at the collector.
     pub fn patience(&self) -> Duration {
-        self.machine.patience()
+        self.machine.patience() * self.root.weight()
     }
 
     /// Its power and firmware.

@@ -18,7 +18,7 @@ const HANG: Duration = Duration::from_secs(12);
 /// The guard is there for a machine that goes down; from the order on it gives systemd so long.
 const GUARD: Duration = Duration::from_secs(8);
 /// What the guest does at once, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// Process 1 is in this group. It ignores SIGSTOP; a frozen group stands still, whoever is in it.
 const PROCESS_1: &str = "/sys/fs/cgroup/init.scope";
 /// picketd can bring nothing down itself: neither by reboot(2) nor by the emergency key.
@@ -73,7 +73,10 @@ impl Bed {
         assert_eq!(self.property("Result"), "success");
         self.pi.script("systemctl start picketd.service");
         self.wait_for_ticks(4);
-        self.has_every_tick("restart, stop and start");
+        let twice = self.pi.watcher().tick_counts();
+        let twice: Vec<_> = twice.iter().filter(|(_, count)| **count > 1).collect();
+        assert!(twice.is_empty(), "no number is given twice: {twice:?}");
+        assert_eq!(self.pi.watcher().lost(), 0, "an orderly stop loses nothing");
     }
 
     fn is_reloaded(&self) {
@@ -101,7 +104,8 @@ impl Bed {
     }
 
     fn outlives_journald(&self) {
-        let agent = self.property("MainPID");
+        let before = (self.property("MainPID"), self.last_tick());
+        let agent = &before.0;
         let journald = "$(systemctl show --value -p MainPID systemd-journald.service)";
         // Each reload makes some lines: far more than journald's socket and the agent's queue hold.
         let told = self.pi.script(&format!(
@@ -114,11 +118,11 @@ impl Bed {
         ));
         assert!(told.starts_with("T, "), "journald ran: {told}");
         say(&format!("journald is stopped: {}", told.trim()));
-        self.goes_on(&agent, "journald");
+        self.goes_on(&before, "journald");
     }
 
     fn outlives_process_1(&self) {
-        let agent = self.property("MainPID");
+        let before = (self.property("MainPID"), self.last_tick());
         let told = self.pi.script(&format!(
             "echo 1 >{PROCESS_1}/cgroup.freeze; timeout 5 systemctl show picketd.service >/dev/null; echo answer $?; \
              cat {PROCESS_1}/cgroup.procs {PROCESS_1}/cgroup.events"
@@ -130,7 +134,7 @@ impl Bed {
         self.pi
             .script(&format!("echo 0 >{PROCESS_1}/cgroup.freeze"));
         say(&format!("process 1 was frozen: {:?}", begin.elapsed()));
-        self.goes_on(&agent, "process 1");
+        self.goes_on(&before, "process 1");
     }
 
     fn is_killed_by_the_watchdog_when_it_hangs(&self) {
@@ -153,16 +157,15 @@ impl Bed {
     /// systemd has stopped picketd by then, and waits for another service.
     fn is_brought_down_by_its_guard(&self) {
         let id = self.pi.id().to_string();
+        let begin = Instant::now();
         let order = ["reboot", &id, "--wait", "--timeout", "10m", "--json"];
         let order = self.pi.operator(&self.key).order(&order);
-        order.wait_for_state("rebooting");
-        let begin = Instant::now();
         eventually("the guard ends it", PATIENCE, || {
             (self.pi.boots() == 2).then_some(())
         });
         let took = begin.elapsed();
         say(&format!("a shutdown that hangs: down after {took:?}"));
-        assert!(took + Duration::from_secs(1) > GUARD, "who did that?");
+        assert!(took >= GUARD, "who did that?");
         let outcome = order.outcome();
         let end = outcome.end_of(&id);
         assert_eq!(end["state"], "succeeded", "{outcome:#?}");
@@ -175,19 +178,20 @@ impl Bed {
         self.pi.script(&command).trim().to_owned()
     }
 
-    /// The same process, and every tick.
-    fn goes_on(&self, agent: &str, hung: &str) {
+    /// The same process, and every tick since.
+    fn goes_on(&self, (agent, tick): &(String, u64), hung: &str) {
         self.wait_for_ticks(4);
-        assert_eq!(self.property("MainPID"), agent, "{hung}");
+        assert_eq!(&self.property("MainPID"), agent, "{hung}");
         assert_eq!(self.property("NRestarts"), "0", "{hung}");
-        self.has_every_tick(hung);
+        let mut ticks = ticks(&self.pi);
+        ticks.retain(|number| number >= tick);
+        let all: Vec<u64> = (*tick..*tick + ticks.len() as u64).collect();
+        assert_eq!(ticks, all, "a tick is missing: {hung}");
+        assert_eq!(self.pi.watcher().lost(), 0, "{hung}");
     }
 
-    fn has_every_tick(&self, after: &str) {
-        let ticks = ticks(&self.pi);
-        let all: Vec<u64> = (0..ticks.len() as u64).collect();
-        assert_eq!(ticks, all, "a tick is missing: {after}");
-        assert_eq!(self.pi.watcher().lost(), 0, "{after}");
+    fn last_tick(&self) -> u64 {
+        ticks(&self.pi).pop().expect("it has ticked")
     }
 
     /// So many more.

@@ -10,8 +10,9 @@ use picket_tests::{
 };
 use serde_json::Value;
 
-/// Four times what the slowest of the waits took on a machine of two processors that ran six of these.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A kernel that found no server asks again after 5 min at most (XS_TCP_MAX_REEST_TO); and on a machine of two processors that runs
+/// thirty programs it takes minutes until three round trips in a row are quick.
+const PATIENCE: Duration = Duration::from_secs(400);
 const VIEWS: [&str; 3] = ["nfs_rtt", "nfs_null_rtt", "nfs_in_band_rtt"];
 
 #[test]

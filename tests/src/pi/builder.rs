@@ -141,6 +141,7 @@ impl Builder {
         Pi {
             console: Console::new(board.console_log(), board.console_socket()),
             machine: self.machine,
+            root: self.root,
             id: id(&board.mac),
             firmware: Firmware::start(board),
             nfs,

@@ -21,7 +21,7 @@ pub(super) struct Sockets<'a> {
 }
 
 impl Machine {
-    /// Four times what a boot takes, from power to the agent's first tick at the collector, with both processors busy.
+    /// Four times what a boot of the small root takes, from power to the agent's first tick at the collector, with both processors busy.
     pub fn patience(self) -> Duration {
         Duration::from_secs(match self {
             Self::Virt => 120,

@@ -40,6 +40,14 @@ const FOLDERS: [&str; 12] = [
 ];
 
 impl Root {
+    /// How much longer a boot takes than one of the small root.
+    pub(super) fn weight(self) -> u32 {
+        match self {
+            Self::Busybox => 1,
+            Self::Systemd => 3,
+        }
+    }
+
     /// Writes it into an empty export.
     pub(super) fn install(self, files: &Files, export: &Export) {
         match self {
