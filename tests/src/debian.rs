@@ -45,6 +45,12 @@ pub fn add(root: &Path, unit: &str, text: &str) {
     symlink(Path::new("..").join(unit), wanted.join(unit)).expect("it is enabled once");
 }
 
+/// Disables a unit that is enabled.
+pub fn disable(root: &Path, unit: &str) {
+    let wanted = root.join("etc/systemd/system/multi-user.target.wants");
+    fs::remove_file(wanted.join(unit)).expect("it is enabled");
+}
+
 /// Adds lines to a unit.
 pub fn amend(root: &Path, unit: &str, lines: &str) {
     let folder = root.join("etc/systemd/system").join(format!("{unit}.d"));

@@ -246,11 +246,10 @@ fn workplace() -> TempDir {
     folder.expect("the folder of the programs is writable")
 }
 
-/// As an image does it, and what the test wants besides.
+/// As `picketd install` does it, and what the test wants besides.
 fn install(root: &Path, setup: &Setup<'_>) {
     let etc = root.join("etc/picket");
     fs::create_dir_all(&etc).expect("the root is ours");
-    fs::copy(binaries::picketd(), root.join("usr/bin/picketd")).expect("picketd is built");
     let config = format!(
         "broker = \"mqtt://127.0.0.1:{PORT}\"\nack = \"puback\"\nid = \"{}\"\nconnect_spread = \"0s\"\n\
          allowed_signers = \"/etc/picket/allowed_signers\"\n{}\n",
@@ -263,17 +262,24 @@ fn install(root: &Path, setup: &Setup<'_>) {
     ] {
         fs::write(etc.join(file), text).expect("the root is ours");
     }
-    debian::install(root, "picketd.service");
+    let installed = Command::new(binaries::picketd())
+        .args(["install", "--root"])
+        .arg(root)
+        .output()
+        .expect("picketd can be executed");
+    assert!(installed.status.success(), "{installed:?}");
     let safe = setup.reboots.safety();
     let lines = format!("[Service]\n{safe}\n{}\n", setup.service);
     debian::amend(root, "picketd.service", &lines);
-    if let Reboots::Container { patience } = setup.reboots {
-        debian::install(root, "picketd-guard.service");
-        let lines = format!(
-            "[Service]\n{safe}\nExecStart=\nExecStart=@/usr/bin/picketd @picketd guard --patience {}\n",
-            patience.as_secs()
-        );
-        debian::amend(root, "picketd-guard.service", &lines);
+    match setup.reboots {
+        Reboots::Nothing => debian::disable(root, "picketd-guard.service"),
+        Reboots::Container { patience } => {
+            let lines = format!(
+                "[Service]\n{safe}\nExecStart=\nExecStart=@/usr/bin/picketd @picketd guard --patience {}\n",
+                patience.as_secs()
+            );
+            debian::amend(root, "picketd-guard.service", &lines);
+        }
     }
     for (unit, text) in setup.units {
         debian::add(root, unit, text);
