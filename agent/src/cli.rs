@@ -3,7 +3,9 @@ use std::io;
 
 use clap::{Parser, Subcommand};
 
-use crate::cmd::{check, failure::Failure, guard, install, metrics, nfs, run, sample};
+use crate::cmd::{
+    check, failure::Failure, guard, install, metrics, nfs, reinstall_child, run, sample,
+};
 
 /// Keeps watch on a netbooted Raspberry Pi.
 ///
@@ -27,6 +29,9 @@ enum Command {
     Check(check::Args),
     /// Run the agent
     Run(run::Args),
+    /// Install an image into the idle slot, as standard input orders: for the agent, not for people
+    #[command(hide = true)]
+    ReinstallChild(reinstall_child::Args),
     /// Reboot this machine when it was ordered to reboot and hangs on the way down
     Guard(guard::Args),
     /// Put picketd into a root filesystem that isn't running
@@ -54,6 +59,10 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Run(args) => {
             drop(out);
             run::run(args)
+        }
+        Command::ReinstallChild(args) => {
+            drop(out);
+            reinstall_child::run(args)
         }
         Command::Guard(args) => {
             drop(out);

@@ -7,5 +7,6 @@ pub mod install;
 pub mod metrics;
 pub mod nfs;
 mod readings;
+pub mod reinstall_child;
 pub mod run;
 pub mod sample;

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit};
 use super::{
     cancel::Cancel,
     fault::Fault,
-    install::{self, Personalise},
+    install,
     progress::Teller,
     wire::{Event, Order},
 };
@@ -27,7 +27,7 @@ const STACK: usize = 64 * 1024;
 ///
 /// # Errors
 /// What standard input holds is no order.
-pub fn run(personalise: Personalise<'_>) -> Result<bool, String> {
+pub fn run() -> Result<bool, String> {
     limit();
     let mut line = String::new();
     let read = io::stdin().lock().take(MAX_ORDER).read_line(&mut line);
@@ -37,7 +37,7 @@ pub fn run(personalise: Personalise<'_>) -> Result<bool, String> {
     let (teller, cancel) = (Teller::new(io::stdout()), Cancel::default());
     listen(&cancel).map_err(|error| format!("can't listen for the wish to give up: {error}"))?;
     let done = match &order {
-        Order::Install(order) => install::install(order, &teller, &cancel, personalise),
+        Order::Install(order) => install::install(order, &teller, &cancel),
         Order::Clean { export } => install::clean(export),
     };
     teller.tell(&done.as_ref().map_or_else(failed, Clone::clone));

@@ -66,12 +66,7 @@ impl Fault {
             Self::Fetch(_) => Reason::Fetch,
             Self::Digest(_) => Reason::Digest,
             Self::Archive(_) => Reason::Archive,
-            Self::Catalogue(error) => match error {
-                CatalogueError::Untrusted(refusal) => refusal.reason,
-                CatalogueError::Older { .. } => Reason::CatalogueOld,
-                CatalogueError::NoImage(_) => Reason::UnknownImage,
-                CatalogueError::TooLarge | CatalogueError::Unreadable(_) => Reason::Catalogue,
-            },
+            Self::Catalogue(error) => error.reason(),
             Self::Architecture(_) => Reason::Architecture,
             Self::Personalise(_) => Reason::Personalise,
         }

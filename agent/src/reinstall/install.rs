@@ -12,6 +12,7 @@ use super::{
     decompress::Decompressed,
     digest::Incoming,
     fault::Fault,
+    personalise::{Surroundings, personalise},
     preflight,
     progress::{Counters, Teller, Ticker},
     source::{Patience, Source},
@@ -21,11 +22,14 @@ use super::{
 };
 use crate::{
     clock::{Wall, boottime_ms},
+    lifeboat,
+    log::chain,
     slots::{
         Slot,
         beneath::Dir,
         layout::{self, Export},
     },
+    tree::Tree,
     trust::{self, AllowedSigners, Unjudged},
 };
 
@@ -33,23 +37,15 @@ use crate::{
 const MAX_SIGNATURE: usize = 16 * 1024;
 const BUFFER: usize = 64 * 1024;
 
-/// Makes an unpacked image this Pi's. Gives the fingerprints of its host keys.
-pub(crate) type Personalise<'a> = &'a dyn Fn(&Dir, &Install, &Teller) -> Result<Vec<String>, Fault>;
-
 /// Does what the order says. Gives the last event.
-pub(crate) fn install(
-    order: &Install,
-    teller: &Teller,
-    cancel: &Cancel,
-    personalise: Personalise<'_>,
-) -> Result<Event, Fault> {
+pub(crate) fn install(order: &Install, teller: &Teller, cancel: &Cancel) -> Result<Event, Fault> {
     let work = Work {
         order,
         teller,
         cancel,
         patience: Patience::default(),
     };
-    work.run(personalise)
+    work.run()
 }
 
 /// Removes what children before have left.
@@ -69,8 +65,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&self, personalise: Personalise<'_>) -> Result<Event, Fault> {
+    fn run(&self) -> Result<Event, Fault> {
         self.stage(Stage::Preflight)?;
+        // What is wrong with the order itself shows before anything is fetched.
+        let personal = self.order.personal.check();
+        personal.map_err(|error| Fault::Personalise(chain(&error)))?;
         let export = open(&self.order.export)?;
         let slot = self.order.slot;
         preflight::is_idle(
@@ -97,7 +96,7 @@ impl Work<'_> {
         }
         preflight::has_room(&export, &manifest)?;
         let staging = Staging::make(&export, slot)?;
-        match self.fill(&staging, &source, &manifest, personalise) {
+        match self.fill(&staging, &source, &manifest) {
             Ok(host_keys) => {
                 staging.complete()?;
                 Ok(Event::Staged {
@@ -121,7 +120,6 @@ impl Work<'_> {
         staging: &Staging<'_>,
         source: &Source,
         manifest: &Manifest,
-        personalise: Personalise<'_>,
     ) -> Result<Vec<String>, Fault> {
         self.stage(Stage::Fetching)?;
         let stream = source.stream(&manifest.file, Some(manifest.size))?;
@@ -158,13 +156,31 @@ impl Work<'_> {
         drop(ticker);
         self.warn_of_extended(&found);
         self.stage(Stage::Sealed)?;
-        let host_keys = personalise(staging.root(), self.order, self.teller)?;
+        let host_keys = self.personalise(staging.root())?;
         staging
             .root()
             .sync_all()
             .map_err(Fault::disk("can't make the image durable"))?;
         self.stage(Stage::Personalised)?;
         Ok(host_keys)
+    }
+
+    /// Gives the fingerprints of the new host keys.
+    fn personalise(&self, root: &Dir) -> Result<Vec<String>, Fault> {
+        let fault = |error: &dyn std::error::Error| Fault::Personalise(chain(error));
+        let world = lifeboat::world(Path::new("/")).map_err(|error| fault(&error))?;
+        let around =
+            Surroundings::here(&world, &self.order.export).map_err(|error| fault(&error))?;
+        let another = root
+            .try_clone()
+            .map_err(Fault::disk("can't open the staging folder"))?;
+        let tree = Tree::new(std::fs::File::from(another).into(), root.shown());
+        let done =
+            personalise(&tree, &self.order.personal, &around).map_err(|error| fault(&error))?;
+        done.warnings
+            .into_iter()
+            .for_each(|text| self.teller.warn(text));
+        Ok(done.host_keys)
     }
 
     fn stage(&self, stage: Stage) -> Result<(), Fault> {
@@ -192,9 +208,8 @@ impl Work<'_> {
 
     fn signers(&self) -> Result<AllowedSigners, Fault> {
         let loaded = trust::load(self.order.signers.as_path());
-        let loaded = loaded.map_err(|error| {
-            Fault::Catalogue(CatalogueError::Unreadable(crate::log::chain(&error)))
-        })?;
+        let loaded =
+            loaded.map_err(|error| Fault::Catalogue(CatalogueError::Unreadable(chain(&error))))?;
         Ok(loaded.signers)
     }
 

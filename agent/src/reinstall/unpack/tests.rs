@@ -30,7 +30,7 @@ pub(super) fn manifest(entries: u64, installed_size: u64) -> Manifest {
     }
 }
 
-pub(super) fn unpacked(tar: &[u8], into: &Path, manifest: &Manifest) -> Result<Found, Fault> {
+pub(super) fn unpacked(tar: impl Read, into: &Path, manifest: &Manifest) -> Result<Found, Fault> {
     fs::create_dir(into).unwrap();
     let setting = Setting {
         writers: WRITERS,
@@ -38,8 +38,8 @@ pub(super) fn unpacked(tar: &[u8], into: &Path, manifest: &Manifest) -> Result<F
         cancel: Cancel::default(),
     };
     let root = open(into, OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
-    let (found, rest) = unpack(tar, &root, manifest, &setting)?;
-    assert!(rest.is_empty());
+    let (found, mut rest) = unpack(tar, &root, manifest, &setting)?;
+    assert_eq!(rest.read(&mut [0]).unwrap(), 0);
     assert_eq!(setting.counters.entries(), found.entries);
     Ok(found)
 }
@@ -184,7 +184,7 @@ fn what_real_tars_pack_is_unpacked_as_it_was() {
             .map(|seen| seen.size)
             .sum();
         let into = folder.path().join(at.to_string());
-        let found = unpacked(&tar, &into, &manifest(entries, size))
+        let found = unpacked(&tar[..], &into, &manifest(entries, size))
             .unwrap_or_else(|fault| panic!("{options:?}: {fault}"));
         assert_eq!(found.entries, entries);
         let got = snapshot(&into);
@@ -224,7 +224,7 @@ fn counts_that_differ_from_the_manifests_are_a_fault_and_no_more_is_made_than_it
     .enumerate()
     {
         let into = folder.path().join(at.to_string());
-        let found = unpacked(&tar, &into, &manifest(entries, size));
+        let found = unpacked(&tar[..], &into, &manifest(entries, size));
         match why {
             None => assert_eq!(found.unwrap().bytes, 15),
             Some(why) => {
@@ -267,7 +267,7 @@ fn folders_without_entries_of_their_own_are_made_and_more_folders_than_are_kept_
     let count = 9 * KEPT as u64;
     let into = folder.path().join("into");
     assert_eq!(
-        unpacked(&tar, &into, &manifest(count, count))
+        unpacked(&tar[..], &into, &manifest(count, count))
             .unwrap()
             .entries,
         count

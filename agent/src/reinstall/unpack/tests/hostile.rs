@@ -1,5 +1,9 @@
 //! Archives that mean harm: each is refused by the name of its entry or contained, and nothing outside of the folder changes.
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Cursor, Read},
+    path::Path,
+};
 
 use tar::{EntryType, Header};
 
@@ -312,7 +316,11 @@ fn what_leads_outside_or_is_malformed_is_refused_by_name_and_nothing_outside_cha
         neighbours(folder.path());
         let kept = ["outside", "active"].map(|path| folder.path().join(path));
         let before = kept.each_ref().map(|path| snapshot(path));
-        let fault = match unpacked(&tar, &folder.path().join("a.new"), &manifest(10, 1_000_000)) {
+        let fault = match unpacked(
+            &tar[..],
+            &folder.path().join("a.new"),
+            &manifest(10, 1_000_000),
+        ) {
             Ok(found) => panic!("{what}: unpacked {found:?}"),
             Err(fault) => fault,
         };
@@ -339,7 +347,7 @@ fn every_attack_is_an_attack() {
         .link("l", "d")
         .hard("h", "d/f")
         .with(EntryType::Block, "sda", "", b"");
-    let found = unpacked(&honest.end(), &folder.path().join("x"), &manifest(5, 4)).unwrap();
+    let found = unpacked(&honest.end()[..], &folder.path().join("x"), &manifest(5, 4)).unwrap();
     assert_eq!(found.entries, 5);
 }
 
@@ -360,7 +368,11 @@ fn an_archive_that_is_cut_or_changed_anywhere_does_no_harm() {
         assert!(cut.is_err() || at >= honest.len() - 512, "cut at {at}");
         let mut changed = honest.clone();
         changed[at] ^= 0x41;
-        let _ = unpacked(&changed, &folder.path().join("changed"), &manifest(4, 4));
+        let _ = unpacked(
+            &changed[..],
+            &folder.path().join("changed"),
+            &manifest(4, 4),
+        );
         assert_eq!(
             snapshot(&folder.path().join("active")),
             before,
@@ -379,9 +391,84 @@ fn extended_attributes_are_named() {
         .file("bin/ping")
         .file("bin/ls")
         .end();
-    let found = unpacked(&tar, &folder.path().join("x"), &manifest(2, 8)).unwrap();
+    let found = unpacked(&tar[..], &folder.path().join("x"), &manifest(2, 8)).unwrap();
     assert_eq!(
         found.extended,
         (1, vec!["bin/ping (security.capability)".to_owned()])
     );
+}
+
+/// Folders without end, each of a long name.
+struct Endless {
+    made: u64,
+    header: Cursor<Vec<u8>>,
+}
+
+impl Read for Endless {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.header.position() as usize == self.header.get_ref().len() {
+            self.made += 1;
+            // ustar splits a long name in two.
+            let name = format!("{}/{:0>95}", "d".repeat(150), self.made);
+            let mut header = Header::new_ustar();
+            header.set_path(name)?;
+            header.set_entry_type(EntryType::Directory);
+            for set in [
+                Header::set_uid,
+                Header::set_gid,
+                Header::set_mtime,
+                Header::set_size,
+            ] {
+                set(&mut header, 0);
+            }
+            header.set_mode(0o755);
+            header.set_cksum();
+            self.header = Cursor::new(header.as_bytes().to_vec());
+        }
+        self.header.read(into)
+    }
+}
+
+#[test]
+fn entries_without_end_are_refused_at_the_first_too_many_and_before_they_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    for (at, (most, why, made)) in [
+        (1000, "more entries than the 1000", 0..=1001),
+        (
+            1_000_000,
+            "more folders and hard links than are kept",
+            200..=1500,
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let endless = Endless {
+            made: 0,
+            header: Cursor::default(),
+        };
+        let into = folder.path().join(at.to_string());
+        let fault = unpacked(endless, &into, &manifest(most, 0)).unwrap_err();
+        assert!(fault.to_string().contains(why), "{fault}");
+        let root = fs::read_dir(&into).unwrap().next().unwrap().unwrap();
+        let found = fs::read_dir(root.path()).unwrap().count();
+        assert!(made.contains(&found), "{found}");
+    }
+}
+
+#[test]
+fn zeros_without_end_are_refused_where_the_manifest_ends_and_after_the_archives_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let zeros = || std::io::repeat(0).take(1 << 40);
+    // A file that holds all of them, by its own word.
+    let bomb = Cursor::new(forged().promising("zeros", 1 << 39).0).chain(zeros());
+    let into = folder.path().join("file");
+    let fault = unpacked(bomb, &into, &manifest(1, 1_000_000)).unwrap_err();
+    let why = "zeros: more content than the 1000000";
+    assert!(fault.to_string().contains(why), "{fault}");
+    assert_eq!(fs::read_dir(&into).unwrap().count(), 0);
+    // Padding that does not end.
+    let bomb = Cursor::new(forged().file("f").0).chain(zeros());
+    let fault = unpacked(bomb, &folder.path().join("padding"), &manifest(1, 4)).unwrap_err();
+    assert!(fault.to_string().contains("padding without end"), "{fault}");
 }
