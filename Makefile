@@ -1,6 +1,6 @@
 # What can be done here. Each target installs what it needs (scripts/setup says so before) and is one script or command.
 .DEFAULT_GOAL := help
-.PHONY: help demo pi check test soak bench cross fuzz lint
+.PHONY: help demo pi check test soak bench cross deb fuzz lint
 
 SECONDS ?= 600
 
@@ -27,6 +27,9 @@ bench: ## What Picket costs, side by side with the floor and with collectd
 
 cross: ## Static binaries for Raspberry Pis, in target/cross
 	scripts/cross
+
+deb: ## Debian packages of picketd (armhf, arm64, amd64) and picket (arm64, amd64), in target/deb
+	scripts/deb
 
 fuzz: ## Fuzz the decoder for SECONDS (600)
 	scripts/fuzz $(SECONDS)

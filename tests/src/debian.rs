@@ -9,13 +9,15 @@ use std::{
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// What a Debian is made for.
+/// Which Debian, by what it is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
     /// This machine's containers.
     Amd64,
     /// Emulated Pis.
     Arm64,
+    /// This machine's containers, once more: with packages that were installed, not only unpacked, so that more can be.
+    Installed,
 }
 
 /// Copies a Debian to `root`, an empty folder or none. It is fetched first if it isn't in the cache.
@@ -63,6 +65,7 @@ fn cached(architecture: Architecture) -> PathBuf {
         .arg(match architecture {
             Architecture::Amd64 => "amd64",
             Architecture::Arm64 => "arm64",
+            Architecture::Installed => "installed",
         })
         .output()
         .expect("the script is there");

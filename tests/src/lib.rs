@@ -18,6 +18,7 @@ pub mod killer;
 pub mod mosquitto;
 pub mod nspawn;
 pub mod operator;
+pub mod package;
 pub mod pi;
 pub mod process;
 pub mod proxy;

@@ -64,7 +64,8 @@ pub enum Reboots {
 
 impl Reboots {
     /// Lines of `[Service]` that keep this machine up.
-    fn safety(self) -> &'static str {
+    #[must_use]
+    pub fn safety(self) -> &'static str {
         match self {
             Self::Nothing => "Environment=PICKET_RUNNER=nspawn",
             Self::Container { .. } => "InaccessiblePaths=-/proc/sysrq-trigger",
@@ -87,26 +88,39 @@ pub struct Container {
 impl Container {
     /// Boots one, and waits until picketd has said that it is ready.
     pub fn boot(setup: &Setup<'_>) -> Self {
+        let container = Self::boot_root(|root| {
+            debian::copy(Architecture::Amd64, root);
+            install(root, setup);
+        });
+        container.wait_for_picketd();
+        container
+    }
+
+    /// Boots a root that has no picketd yet, or not necessarily: `make` puts it into the folder that it is given. The broker is at
+    /// localhost:1883 in there.
+    pub fn boot_root(make: impl FnOnce(&Path)) -> Self {
         let folder = workplace();
         let root = folder.path().join("root");
-        debian::copy(Architecture::Amd64, &root);
-        install(&root, setup);
+        make(&root);
         let cgroup = Cgroup::new();
         let broker = Mosquitto::start(folder.path());
         let nspawn = Process::start("nspawn", folder.path(), command(&root, &cgroup));
         let line = Proxy::on(listener_of(&nspawn), broker.address());
-        let container = Self {
+        Self {
             nspawn,
             cgroup,
             broker,
             _line: line,
             root,
             folder,
-        };
+        }
+    }
+
+    /// Waits until picketd has said that it is ready.
+    pub fn wait_for_picketd(&self) {
         eventually("systemd starts picketd", BOOT, || {
-            (container.state() == "active").then_some(())
+            (self.state() == "active").then_some(())
         });
-        container
     }
 
     /// The id of the machine in it.
@@ -200,7 +214,8 @@ impl Container {
         }
     }
 
-    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+    /// Runs a program in the container.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> Output {
         let leader = self.process_1().as_raw_nonzero();
         Command::new("nsenter")
             .args(["--all", "--target", &leader.to_string(), program])

@@ -17,7 +17,9 @@ const SYSTEM: &str = "8";
 
 fn main() -> Result<()> {
     let Some(folder) = env::args_os().nth(1).map(PathBuf::from) else {
-        bail!("name the folder to write to: it gets a folder for each program, as it lies in /usr/share")
+        bail!(
+            "name the folder to write to: it gets a folder for each program, as it lies in /usr/share"
+        )
     };
     write(picketd::cli::Cli::command(), SYSTEM, &folder)?;
     write(picket::cli::Cli::command(), USERS, &folder)
@@ -45,7 +47,9 @@ fn write_page(command: &Command, section: &str, folder: &Path) -> Result<()> {
     let page = Man::new(command.clone())
         .title(name.to_uppercase())
         .section(section)
-        .date("");
+        .source(concat!("Picket ", env!("CARGO_PKG_VERSION")))
+        .manual("Picket")
+        .date(""); // one of today would make two packages of one source differ
     let mut text = Vec::new();
     page.render(&mut text).context("memory can be written")?;
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
