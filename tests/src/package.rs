@@ -46,7 +46,7 @@ impl Debs {
 
     /// The path in a root of a package that was copied there.
     pub fn path(&self, package: &str, architecture: &str) -> String {
-        let name = self.find(package, architecture);
+        let name = self.file(package, architecture);
         let name = name.file_name().expect("it is a file");
         format!("{INSIDE}/{}", name.to_str().expect("a name of Debian's"))
     }
@@ -55,7 +55,7 @@ impl Debs {
     pub fn newer_than(&self, package: &str, architecture: &str, root: &Path) -> String {
         let folder = tempfile::tempdir().expect("there is room");
         let tree = folder.path().join("tree");
-        let deb = self.find(package, architecture);
+        let deb = self.file(package, architecture);
         succeeded(Path::new("/"), &["dpkg-deb", "-R", text(&deb), text(&tree)]);
         let control = tree.join("DEBIAN/control");
         let said = fs::read_to_string(&control).expect("every package has one");
@@ -82,7 +82,7 @@ impl Debs {
 
     /// The paths of its files, without the leading slash.
     pub fn files_of(&self, package: &str, architecture: &str) -> Vec<String> {
-        let deb = self.find(package, architecture);
+        let deb = self.file(package, architecture);
         let listed = format!("dpkg-deb --fsys-tarfile '{}' | tar -t", text(&deb));
         let listed = succeeded(Path::new("/"), &["sh", "-c", &listed]);
         let files = listed.lines().filter(|line| !line.ends_with('/'));
@@ -91,7 +91,8 @@ impl Debs {
             .collect()
     }
 
-    fn find(&self, package: &str, architecture: &str) -> PathBuf {
+    /// The file of a package.
+    pub fn file(&self, package: &str, architecture: &str) -> PathBuf {
         let (begin, end) = (format!("{package}_"), format!("_{architecture}.deb"));
         let mut all = self.all().into_iter();
         let found = all.find(|path| {

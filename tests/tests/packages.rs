@@ -1,5 +1,6 @@
 //! The Debian packages in a small Debian: installed, upgraded, removed and purged, and the service that they bring.
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
+use std::{collections::BTreeSet, fs, path::Path, process::Command, time::Duration};
 
 use picket_tests::{
     debian::{self, Architecture},
@@ -119,6 +120,47 @@ fn a_pi_s_packages_and_the_operator_s_leave_nothing_behind() {
     }
 }
 
+/// pi-gen calls the stage with the image's root and a function that runs a shell in there; here both are the test's.
+#[test]
+fn the_stage_of_pi_gen_preinstalls_and_enables_picketd() {
+    let debs = Debs::of_this_build();
+    let folder = tempfile::tempdir_in(debs.folder()).unwrap();
+    let root = folder.path().join("root");
+    debian::copy(Architecture::Installed, &root);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pi-gen/stage-picket");
+    let stage = folder.path().join("stage");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args([&source, &stage])
+        .status();
+    assert!(copied.unwrap().success());
+    let files = stage.join("00-picketd/files");
+    fs::create_dir(&files).unwrap();
+    let script = "on_chroot() { chroot \"$ROOTFS_DIR\" bash -e; }; export -f on_chroot; ../prerun.sh && ./00-run.sh";
+    let run = || {
+        let mut stage_run = Command::new("bash");
+        stage_run.args(["-c", script]).env("ROOTFS_DIR", &root);
+        stage_run
+            .current_dir(stage.join("00-picketd"))
+            .output()
+            .unwrap()
+    };
+    let without = run();
+    assert!(!without.status.success());
+    let said = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(said.contains("must hold one package"), "{said}");
+    let deb = debs.file("picketd", "amd64");
+    fs::copy(&deb, files.join(deb.file_name().unwrap())).unwrap();
+    fs::write(files.join("picketd.toml"), "topic_root = \"fleet\"\n").unwrap();
+    let with = run();
+    assert!(with.status.success(), "{with:?}");
+    is_preinstalled(&root);
+    assert_eq!(
+        fs::read_to_string(root.join(CONFIG)).unwrap(),
+        "topic_root = \"fleet\"\n"
+    );
+}
+
 #[test]
 fn no_package_holds_a_secret_or_a_file_in_an_unexpected_place() {
     let debs = Debs::of_this_build();
@@ -144,6 +186,24 @@ fn no_package_holds_a_secret_or_a_file_in_an_unexpected_place() {
             assert!(known, "{package} for {architecture} has {name}");
         }
     }
+}
+
+fn is_preinstalled(root: &Path) {
+    assert!(root.join("usr/bin/picketd").is_file());
+    for unit in ["picketd.service", "picketd-guard.service"] {
+        let wanted = root
+            .join("etc/systemd/system/multi-user.target.wants")
+            .join(unit);
+        assert!(wanted.is_symlink(), "{unit} is enabled");
+    }
+    let left = root
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left
+        .filter(|name| name.to_string_lossy().ends_with(".deb"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// The program on this machine's processor, or on the one that QEMU plays.
