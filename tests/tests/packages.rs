@@ -32,6 +32,17 @@ fn picketd_is_installed_runs_is_upgraded_removed_and_purged() {
         }
         debs.copy_to(root);
     });
+    eventually(
+        "it is up, and has written what a boot writes",
+        DEADLINE,
+        || {
+            let output = container.systemctl(&["is-system-running"]);
+            let state = String::from_utf8_lossy(&output.stdout).into_owned();
+            ["running", "degraded"]
+                .contains(&state.trim())
+                .then_some(())
+        },
+    );
     let root = container.path("");
     let before = names(&root);
     let file = debs.path("picketd", "amd64");
