@@ -4,7 +4,7 @@ use std::io;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{
-    check, failure::Failure, guard, install, metrics, nfs, reinstall_child, run, sample,
+    check, failure::Failure, guard, install, metrics, nfs, reinstall_child, run, sample, slot,
 };
 
 /// Keeps watch on a netbooted Raspberry Pi.
@@ -36,6 +36,8 @@ enum Command {
     Guard(guard::Args),
     /// Put picketd into a root filesystem that isn't running
     Install(install::Args),
+    /// The two root filesystems of this Pi's export: show, choose, arm, commit
+    Slot(slot::Args),
 }
 
 impl Cli {
@@ -56,6 +58,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Nfs(args) => nfs::run(args, &mut out),
         Command::Check(args) => check::run(args, &mut out),
         Command::Install(args) => install::run(args, &mut out),
+        Command::Slot(args) => slot::run(args, &mut out),
         Command::Run(args) => {
             drop(out);
             run::run(args)

@@ -127,8 +127,17 @@ fn not_needed(world: &World) -> Option<&'static str> {
     if !world.is_machine() {
         return Some("--root names a tree and no machine");
     }
-    let in_memory = |path: &str| statfs(path).is_ok_and(|fs| step::is_memory(fs.f_type as u64));
-    (in_memory("/") && in_memory("/proc/self/exe")).then_some("the root file system is in memory")
+    (root_is_in_memory() && in_memory("/proc/self/exe"))
+        .then_some("the root file system is in memory")
+}
+
+/// Whether this process's root lies in memory, as an initramfs does.
+pub(crate) fn root_is_in_memory() -> bool {
+    in_memory("/")
+}
+
+fn in_memory(path: &str) -> bool {
+    statfs(path).is_ok_and(|fs| step::is_memory(fs.f_type as u64))
 }
 
 #[cfg(test)]

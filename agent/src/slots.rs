@@ -4,7 +4,10 @@ pub mod beneath;
 pub mod boot_record;
 pub mod change;
 pub mod choice;
+pub mod export_word;
 pub mod layout;
+pub mod mount;
 mod slot;
+pub mod trial_guard;
 
 pub use slot::{ParseSlotError, Slot};

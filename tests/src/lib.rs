@@ -9,6 +9,7 @@ pub mod boots;
 pub mod certificates;
 pub mod cgroup;
 pub mod debian;
+pub mod dice;
 pub mod fleet;
 pub mod hostile;
 pub mod hostile_tree;

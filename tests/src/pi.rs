@@ -40,9 +40,11 @@ mod files;
 mod firmware;
 mod ganesha;
 mod hang;
+mod initramfs;
 mod machine;
 mod qmp;
 mod root;
+mod slots;
 mod turn;
 
 pub use builder::Builder;
@@ -54,6 +56,7 @@ pub use hang::{Hang, ticks};
 pub use machine::Machine;
 pub use qmp::Qmp;
 pub use root::Root;
+pub use slots::Fate;
 
 /// An emulated Pi that is on. Its parts end from the top down: first the machine, last the folder with the logs.
 pub struct Pi {

@@ -1,11 +1,12 @@
 //! The power of an emulated Pi is cut at random points of a reboot operation: it ends as the one reboot that was wished for.
 use std::{
-    env, thread,
+    thread,
     time::{Duration, Instant},
 };
 
 use picket_test_keys::TestKey;
 use picket_tests::{
+    dice::{Dice, setting},
     eventually,
     operator::Operator,
     pi::{Machine, Pi},
@@ -21,7 +22,7 @@ const SEED: u64 = 20_261_122;
 fn a_reboot_whose_power_is_cut_at_any_point_succeeds_once() {
     let (cuts, mut dice) = (
         setting("PICKET_POWER_CUTS", CUTS),
-        Dice(setting("PICKET_SEED", SEED)),
+        Dice::new(setting("PICKET_SEED", SEED)),
     );
     let key = TestKey::new(1);
     let pi = Pi::builder(Machine::Virt).obeying(&key).start();
@@ -30,7 +31,7 @@ fn a_reboot_whose_power_is_cut_at_any_point_succeeds_once() {
     let whole = cut(&pi, &operator, None);
     say(&format!(
         "virt: {whole:?} for a whole reboot; {cuts} cuts with PICKET_SEED={}",
-        dice.0
+        dice.seed()
     ));
     for _ in 0..cuts {
         cut(&pi, &operator, Some(whole.mul_f64(dice.fraction())));
@@ -75,27 +76,4 @@ fn settles(pi: &Pi, boots: usize, cuts: usize) {
     });
     let started = pi.boots() - boots;
     assert!((1..=1 + cuts).contains(&started), "started {started} times");
-}
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    /// From 0 to 1.
-    fn fraction(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        f64::from((z >> 32) as u32) / f64::from(u32::MAX)
-    }
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    let value = env::var(name).ok();
-    value.map_or(default, |value| {
-        value
-            .parse()
-            .unwrap_or_else(|_| panic!("{name}={value} is no number"))
-    })
 }

@@ -10,3 +10,4 @@ mod readings;
 pub mod reinstall_child;
 pub mod run;
 pub mod sample;
+pub mod slot;

@@ -339,6 +339,18 @@ mod tests {
     }
 
     #[test]
+    fn the_table_above_is_the_one_that_operators_read() {
+        let rows = |text: &str, mark: &str| -> Vec<String> {
+            let begin = format!("{mark}|");
+            let rows = text.lines().filter(|line| line.starts_with(&begin));
+            rows.map(|row| row[mark.len()..].to_owned()).collect()
+        };
+        let ours = rows(include_str!("choice.rs"), "//! ");
+        assert_eq!(ours.len(), 10);
+        assert_eq!(ours, rows(include_str!("../../../docs/SLOTS.md"), ""));
+    }
+
+    #[test]
     fn an_attempt_that_is_not_durable_boots_the_active_slot() {
         let read = Read::Record(on_trial(3));
         for (bootable, choice) in [

@@ -1,12 +1,13 @@
 //! How an emulated Pi is to be: machine, root, configuration. It puts the parts together and switches them on.
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU8, Ordering},
 };
 
 use picket_proto::DeviceId;
 use picket_test_keys::TestKey;
+use picketd::slots::{Slot, change, layout};
 
 use super::{
     Pi,
@@ -15,8 +16,10 @@ use super::{
     files::Files,
     firmware::{Board, Firmware},
     ganesha::Ganesha,
+    initramfs::Over,
     machine::Machine,
     root::{self, Root},
+    slots::Fate,
     turn::Turn,
 };
 use crate::{binaries, debian, mosquitto::Mosquitto, proxy::Proxy, watcher::Watcher};
@@ -34,6 +37,8 @@ pub struct Builder {
     log: Option<String>,
     units: Vec<(String, String)>,
     amendments: Vec<(String, String)>,
+    slots: Vec<(Slot, Fate)>,
+    trial_seconds: u32,
 }
 
 impl Builder {
@@ -49,6 +54,8 @@ impl Builder {
             log: None,
             units: Vec::new(),
             amendments: Vec::new(),
+            slots: Vec::new(),
+            trial_seconds: 300,
         }
     }
 
@@ -101,6 +108,19 @@ impl Builder {
         self
     }
 
+    /// Its export has these slots, each with its root, and no root of its own; the first is the active one. It boots by the reference
+    /// initramfs.
+    pub fn slots(mut self, slots: &[(Slot, Fate)]) -> Self {
+        self.slots = slots.to_vec();
+        self
+    }
+
+    /// How long a slot on trial has, by default 300 s.
+    pub fn trial_seconds(mut self, seconds: u32) -> Self {
+        self.trial_seconds = seconds;
+        self
+    }
+
     /// Switches it on when it is its turn, and waits for its first tick.
     pub fn start(self) -> Pi {
         let _turn = Turn::take();
@@ -116,23 +136,14 @@ impl Builder {
         let broker = Mosquitto::start(folder.path());
         let watcher = Watcher::start(&broker.url(), None, folder.path());
         let export = Export::mount(&folder.path().join("export"));
-        self.root.install(&files, &export);
-        if let Some(log) = &self.log {
-            redirect(&export.join("etc/inittab"), log);
-        }
-        for (unit, text) in &self.units {
-            debian::add(export.path(), unit, text);
-        }
-        for (unit, lines) in &self.amendments {
-            debian::amend(export.path(), unit, lines);
-        }
-        self.install_picketd(&export, broker.address().port());
+        self.fill(&files, &export, broker.address().port());
         let ganesha = Ganesha::start(&files, &export, folder.path());
         let nfs = Proxy::to(ganesha.address());
         let board = Board {
             machine: self.machine,
-            files,
+            files: files.clone(),
             boot: export.join("boot"),
+            initramfs: self.initramfs(&files, broker.address().port(), folder.path()),
             mac: mac(),
             folder: folder.path().to_owned(),
         };
@@ -153,18 +164,57 @@ impl Builder {
         }
     }
 
-    fn install_picketd(&self, export: &Export, broker_port: u16) {
-        root::copy(
-            &binaries::from_environment("PICKETD_AARCH64"),
-            &export.join("usr/bin/picketd"),
-        );
-        let folder = export.join("etc/picket");
+    fn fill(&self, files: &Files, export: &Export, broker_port: u16) {
+        if self.slots.is_empty() {
+            self.install_root(files, export.path(), broker_port);
+            return;
+        }
+        fs::create_dir(export.join("boot")).expect("the export is writable");
+        for (slot, fate) in &self.slots {
+            let root = export.join(&format!("slots/{slot}"));
+            self.install_root(files, &root, broker_port);
+            fate.befall(&root);
+        }
+        let export = layout::Export::open(export.path()).expect("the export is there");
+        change::activate(&export, self.slots[0].0).expect("the export is writable");
+    }
+
+    fn install_root(&self, files: &Files, root: &Path, broker_port: u16) {
+        self.root.install(files, root);
+        if let Some(log) = &self.log {
+            redirect(&root.join("etc/inittab"), log);
+        }
+        for (unit, text) in &self.units {
+            debian::add(root, unit, text);
+        }
+        for (unit, lines) in &self.amendments {
+            debian::amend(root, unit, lines);
+        }
+        self.install_picketd(root, broker_port);
+    }
+
+    fn install_picketd(&self, root: &Path, broker_port: u16) {
+        root::copy(&picketd(), &root.join("usr/bin/picketd"));
+        let folder = root.join("etc/picket");
         fs::create_dir_all(&folder).expect("the export is writable");
         if let Some(signers) = &self.signers {
             fs::write(folder.join("allowed_signers"), signers).expect("the export is writable");
         }
         fs::write(folder.join("picketd.toml"), self.toml(broker_port))
             .expect("the export is writable");
+    }
+
+    /// With slots, the reference one and in it the rescue system, which keeps its state on the export.
+    fn initramfs(&self, files: &Files, broker_port: u16, folder: &Path) -> PathBuf {
+        let bare = files.of(self.machine.name(), "initramfs");
+        if self.slots.is_empty() {
+            return bare;
+        }
+        let state = "state_dir = \"/run/picket/export/picket\"\n";
+        let toml = format!("{state}{}", self.toml(broker_port));
+        let whole = folder.join("initramfs");
+        Over::reference(&picketd(), &toml, self.signers.as_deref()).write(&bare, &whole);
+        whole
     }
 
     fn toml(&self, broker_port: u16) -> String {
@@ -179,10 +229,17 @@ impl Builder {
     }
 
     fn cmdline(&self, mac: &str, nfs_port: u16) -> String {
+        let console = self.machine.console();
+        if !self.slots.is_empty() {
+            return format!(
+                "console={console} loglevel=6 panic=1 picket.boot=10.0.2.15/24,10.0.2.2 picket.trial={} \
+                 picket.export=nfs4:10.0.2.2:/,port={nfs_port}{}\n",
+                self.trial_seconds, self.mount
+            );
+        }
         format!(
-            "console={} loglevel=6 panic=5 bed.mac={mac} \
+            "console={console} loglevel=6 panic=5 bed.mac={mac} \
              bed.nfs=vers=4.1,proto=tcp,addr=10.0.2.2,clientaddr=10.0.2.15,port={nfs_port}{}\n",
-            self.machine.console(),
             self.mount
         )
     }
@@ -195,6 +252,10 @@ fn redirect(inittab: &Path, log: &str) {
     assert!(text.contains(plain), "{text}");
     let other = format!("::respawn:/bin/sh -c 'exec /usr/bin/picketd run 2>>{log}'\n");
     fs::write(inittab, text.replace(plain, &other)).expect("the export is writable");
+}
+
+fn picketd() -> PathBuf {
+    binaries::from_environment("PICKETD_AARCH64")
 }
 
 /// A MAC that no other guest on this machine has. QEMU's USB network has 40 for its first byte, whatever it is told.

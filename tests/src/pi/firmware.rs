@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use super::{
     files::Files,
-    machine::{Machine, Sockets},
+    machine::{Machine, Paths},
     qmp::Qmp,
 };
 use crate::{eventually, process::Process};
@@ -30,6 +30,7 @@ pub(super) struct Board {
     pub(super) files: Files,
     /// `cmdline.txt` lies here.
     pub(super) boot: PathBuf,
+    pub(super) initramfs: PathBuf,
     pub(super) mac: String,
     /// For sockets and logs.
     pub(super) folder: PathBuf,
@@ -162,15 +163,16 @@ impl Shared {
         let cmdline = fs::read_to_string(&cmdline)
             .unwrap_or_else(|error| panic!("{}: {error}", cmdline.display()));
         let (qmp, console) = (board.folder.join("qmp.socket"), board.console_socket());
-        let sockets = Sockets {
+        let paths = Paths {
             qmp: &qmp,
             console: &console,
             log: &board.console_log(),
+            initramfs: &board.initramfs,
         };
         let _ = fs::remove_file(&qmp); // of the life before
         let command = board
             .machine
-            .command(&board.files, &sockets, cmdline.trim(), &board.mac);
+            .command(&board.files, &paths, cmdline.trim(), &board.mac);
         let mut qemu = self.qemu.lock().expect("no holder panics");
         *qemu = Some(Process::start("qemu", &board.folder, command));
         drop(qemu);

@@ -12,12 +12,14 @@ pub enum Machine {
     Raspi3b,
 }
 
-/// The files by which a machine is reached.
-pub(super) struct Sockets<'a> {
+/// The files by which a machine is reached and begins.
+pub(super) struct Paths<'a> {
     pub(super) qmp: &'a Path,
     pub(super) console: &'a Path,
     /// What the guest prints to its console is appended here.
     pub(super) log: &'a Path,
+    /// What the firmware loads beside the kernel.
+    pub(super) initramfs: &'a Path,
 }
 
 impl Machine {
@@ -49,7 +51,7 @@ impl Machine {
     pub(super) fn command(
         self,
         files: &Files,
-        sockets: &Sockets<'_>,
+        paths: &Paths<'_>,
         cmdline: &str,
         mac: &str,
     ) -> Command {
@@ -70,17 +72,17 @@ impl Machine {
         };
         let console = format!(
             "socket,id=console,server=on,wait=off,path={},logfile={},logappend=on",
-            sockets.console.display(),
-            sockets.log.display()
+            paths.console.display(),
+            paths.log.display()
         );
-        let qmp = format!("unix:{},server=on,wait=off", sockets.qmp.display());
+        let qmp = format!("unix:{},server=on,wait=off", paths.qmp.display());
         command
             .args(["-device", &network, "-chardev", &console])
             .args(["-serial", "chardev:console", "-qmp", &qmp])
             .arg("-kernel")
             .arg(files.of(self.name(), "Image"))
             .arg("-initrd")
-            .arg(files.of(self.name(), "initramfs"))
+            .arg(paths.initramfs)
             .args(["-append", cmdline]);
         command
     }

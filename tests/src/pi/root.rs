@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::{export::Export, files::Files};
+use super::files::Files;
 use crate::debian::{self, Architecture};
 
 /// A guest's root filesystem.
@@ -48,37 +48,37 @@ impl Root {
         }
     }
 
-    /// Writes it into an empty export.
-    pub(super) fn install(self, files: &Files, export: &Export) {
+    /// Writes it into an empty folder.
+    pub(super) fn install(self, files: &Files, root: &Path) {
         match self {
             Self::Busybox => {
                 for folder in FOLDERS {
-                    fs::create_dir_all(export.join(folder)).expect("the export is writable");
+                    fs::create_dir_all(root.join(folder)).expect("the export is writable");
                 }
-                busybox(files, export);
+                busybox(files, root);
             }
             Self::Systemd => {
-                debian::copy(Architecture::Arm64, export.path());
-                debian::install(export.path(), "picketd.service");
-                debian::install(export.path(), "picketd-guard.service");
-                debian::add(export.path(), "shell.service", SHELL);
+                debian::copy(Architecture::Arm64, root);
+                debian::install(root, "picketd.service");
+                debian::install(root, "picketd-guard.service");
+                debian::add(root, "shell.service", SHELL);
             }
         }
     }
 }
 
-fn busybox(files: &Files, export: &Export) {
-    let program = export.join("bin/busybox");
+fn busybox(files: &Files, root: &Path) {
+    let program = root.join("bin/busybox");
     copy(&files.busybox(), &program);
     for applet in APPLETS {
-        symlink("/bin/busybox", export.join("bin").join(applet)).expect("the export is writable");
+        symlink("/bin/busybox", root.join("bin").join(applet)).expect("the export is writable");
     }
     for applet in ["init", "reboot", "poweroff"] {
-        symlink("/bin/busybox", export.join("sbin").join(applet)).expect("the export is writable");
+        symlink("/bin/busybox", root.join("sbin").join(applet)).expect("the export is writable");
     }
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest/busybox/etc");
     for file in ["inittab", "rc"] {
-        copy(&ours.join(file), &export.join("etc").join(file));
+        copy(&ours.join(file), &root.join("etc").join(file));
     }
 }
 
@@ -91,5 +91,9 @@ pub(super) fn copy(from: &Path, to: &Path) {
             to.display()
         )
     });
-    fs::set_permissions(to, fs::Permissions::from_mode(0o755)).expect("the file is ours");
+    make_executable(to);
+}
+
+pub(super) fn make_executable(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("the file is ours");
 }

@@ -1,0 +1,147 @@
+//! An emulated Pi with two slots, booted by the reference initramfs: the active one, one on trial, one that fails on trial, and the
+//! rescue system.
+use std::fs;
+
+use picket_proto::OperationId;
+use picket_test_keys::TestKey;
+use picket_tests::{
+    eventually,
+    pi::{Fate, Machine, Pi},
+};
+use picketd::slots::{
+    Slot,
+    boot_record::{self, ATTEMPTS, BootRecord, Fallback, Trial, Why},
+    change,
+};
+
+const OPERATION: OperationId = OperationId([0xab; 16]);
+const BOTH: [(Slot, Fate); 2] = [(Slot::A, Fate::Well), (Slot::B, Fate::Well)];
+
+#[test]
+fn a_pi_boots_its_active_slot_and_one_on_trial_stays_when_it_is_committed() {
+    let pi = Pi::builder(Machine::Virt)
+        .slots(&BOTH)
+        .trial_seconds(60)
+        .start();
+    assert_eq!((pi.booted("a"), pi.boots()), (1, 1));
+    shell(&pi, "cat /run/picket/slot", "a\n");
+    shell(
+        &pi,
+        "cat /proc/sys/kernel/hostname",
+        &format!("pi-{}", pi.id()),
+    );
+    let mounts = pi.console().run("cat /proc/mounts", pi.patience());
+    assert!(mounts.contains(" /run/picket/export nfs4 "), "{mounts}");
+    shell(&pi, "ls -ld /run/picket/export", "drwx------");
+    shell(&pi, "cat /proc/self/mountinfo", " /slots/a / ");
+
+    shell(&pi, "picketd slot arm b", "slot b is booted 3 times");
+    pi.console().type_line("reboot");
+    pi.wait_for_tick_of_boot(2);
+    assert_eq!(pi.booted("b trial"), 1);
+    shell(&pi, "cat /run/picket/slot", "b trial");
+    shell(&pi, "cat /proc/self/mountinfo", " /slots/b / ");
+    let guard = "grep -l '[t]rial-guard' /proc/[0-9]*/cmdline | wc -l";
+    assert_eq!(pi.boot_record().trial.unwrap().attempts_left, ATTEMPTS - 1);
+    shell(&pi, guard, "1\n");
+    shell(&pi, "picketd slot commit", "slot b is the active one");
+    eventually("the guard is gone", pi.patience(), || {
+        let left = pi.console().run(guard, pi.patience());
+        left.contains("0\n").then_some(())
+    });
+    assert_eq!(pi.boot_record(), BootRecord::of(Slot::B));
+    pi.console().type_line("reboot");
+    pi.wait_for_tick_of_boot(3);
+    assert_eq!((pi.booted("b"), pi.booted("a"), pi.boots()), (1, 1, 3));
+}
+
+#[test]
+fn a_trial_whose_init_dies_falls_back_after_its_attempts() {
+    falls_back(Fate::Dies, ATTEMPTS);
+}
+
+#[test]
+fn a_trial_whose_init_hangs_is_reset_by_its_guard_and_falls_back() {
+    falls_back(Fate::Hangs, 2);
+}
+
+#[test]
+fn a_trial_that_comes_up_and_is_never_committed_falls_back() {
+    falls_back(Fate::Silent, 1);
+}
+
+/// With so many attempts to go.
+fn falls_back(fate: Fate, attempts: u8) {
+    let pi = Pi::builder(Machine::Virt)
+        .slots(&[(Slot::A, Fate::Well), (Slot::B, fate)])
+        .trial_seconds(10)
+        .start();
+    arm(&pi, attempts);
+    pi.qmp().system_reset();
+    pi.wait_for_tick_of_boot(2);
+    let tries = usize::from(attempts);
+    assert_eq!((pi.booted("b trial"), pi.booted("a")), (tries, 2));
+    assert_eq!(pi.boots(), 2 + tries);
+    let resets = pi.console().count("the trial was not committed in 10 s");
+    assert_eq!(resets, if fate == Fate::Dies { 0 } else { tries });
+    let fallback = Fallback {
+        slot: Slot::B,
+        operation: OPERATION,
+        why: Why::NoAttemptLeft,
+    };
+    let fallen = BootRecord {
+        last_fallback: Some(fallback),
+        ..BootRecord::of(Slot::A)
+    };
+    assert_eq!(pi.boot_record(), fallen);
+}
+
+#[test]
+fn a_pi_whose_slots_were_wiped_comes_up_as_rescue_system_and_is_asked_how_it_is() {
+    let key = TestKey::new(1);
+    let pi = Pi::builder(Machine::Virt)
+        .slots(&BOTH)
+        .obeying(&key)
+        .start();
+    pi.firmware().power_off();
+    fs::rename(pi.export().join("slots/b"), pi.export().join("kept")).unwrap();
+    fs::remove_dir_all(pi.export().join("slots")).unwrap();
+    pi.firmware().release();
+    pi.wait_for_tick_of_boot(2);
+    assert_eq!(pi.console().count("picket: rescue: no slot is chosen"), 1);
+    let name = pi.id().to_string();
+    let outcome = pi.operator(&key).run(&["query", &name, "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    // A slot that is whole, and that nobody activated, isn't booted.
+    fs::create_dir(pi.export().join("slots")).unwrap();
+    fs::rename(pi.export().join("kept"), pi.export().join("slots/b")).unwrap();
+    let outcome = pi
+        .operator(&key)
+        .run(&["reboot", &name, "--wait", "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    pi.wait_for_tick_of_boot(3);
+    assert_eq!(pi.console().count("picket: rescue: no slot is chosen"), 2);
+    change::activate(&pi.slots(), Slot::B).unwrap();
+    pi.qmp().system_reset();
+    pi.wait_for_tick_of_boot(4);
+    assert_eq!(pi.booted("b"), 1);
+}
+
+fn arm(pi: &Pi, attempts_left: u8) {
+    let trial = Trial {
+        slot: Slot::B,
+        attempts_left,
+        operation: OPERATION,
+    };
+    let record = BootRecord {
+        trial: Some(trial),
+        ..BootRecord::of(Slot::A)
+    };
+    boot_record::write(&pi.slots(), &record).unwrap();
+}
+
+/// What the guest's shell prints holds that.
+fn shell(pi: &Pi, command: &str, expected: &str) {
+    let printed = pi.console().run(command, pi.patience());
+    assert!(printed.contains(expected), "{command}: {printed}");
+}
