@@ -6,13 +6,22 @@ use super::{
     key::{self, KEYS},
 };
 
-/// Words of other programs are left alone.
+/// What the initramfs of a Pi with slots takes (boot/picket-root, boot/reference/init).
+const OF_THE_INITRAMFS: [&str; 4] = ["boot", "export", "net", "trial"];
+
+/// Words of other programs are left alone, and so are those of the initramfs.
 pub(super) fn parse(line: &str) -> Written {
     let mut written = Written::default();
     for word in words(line) {
         let Some(setting) = word.strip_prefix("picket.") else {
             continue;
         };
+        if setting
+            .split_once('=')
+            .is_some_and(|(name, _)| OF_THE_INITRAMFS.contains(&name))
+        {
+            continue;
+        }
         match entry(setting) {
             Ok(entry) => written.entries.push(entry),
             Err(what) => written.problems.push(Problem {

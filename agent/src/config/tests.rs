@@ -211,7 +211,7 @@ fn all_that_is_wrong_is_said_at_once() {
 
 #[test]
 fn the_kernel_command_line_beats_the_file_and_its_origin_is_told() {
-    let line = "console=ttyS1 picket.broker=mqtts://[2001:db8::1] picket.temperature_limits=60,70 \"picket.ack=one\" picket.nfs_probe=192.0.2.1:2049 picket.tls.ca=/etc/passwd";
+    let line = "console=ttyS1 picket.export=192.0.2.1:/srv,vers=4.2 picket.trial=60 picket.broker=mqtts://[2001:db8::1] picket.temperature_limits=60,70 \"picket.ack=one\" picket.nfs_probe=192.0.2.1:2049 picket.tls.ca=/etc/passwd";
     let loaded = parse("f", "broker = \"mqtt://file\"\nlog = \"warn\"", line).unwrap();
     assert_eq!(loaded.warnings, []);
     let settings = &loaded.settings;
