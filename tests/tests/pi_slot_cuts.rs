@@ -82,7 +82,8 @@ fn settled(pi: &Pi) -> usize {
 }
 
 fn settles(pi: &Pi, before: usize) {
-    eventually("a slot has come up", pi.patience(), || {
+    // A trial may come in between, and each of the boots may take as long as that.
+    eventually("a slot has come up", 4 * pi.patience(), || {
         (settled(pi) > before).then_some(())
     });
 }

@@ -91,7 +91,6 @@ fn a_write_that_is_cut_at_any_byte_leaves_the_record_before_it_or_the_new_one() 
     let before = fs::read(scene.path()).unwrap();
     write(&scene.export, &new).unwrap();
     let after = fs::read(scene.path()).unwrap();
-    assert_eq!(before[..BLOCK], before[..BLOCK]);
     let at = (0..SIZE).find(|at| before[*at] != after[*at]).unwrap() / BLOCK * BLOCK;
     for cut in (0..=BLOCK).step_by(7).chain([BLOCK - 1, BLOCK]) {
         let mut torn = before.clone();
