@@ -19,10 +19,7 @@ const BOTH: [(Slot, Fate); 2] = [(Slot::A, Fate::Well), (Slot::B, Fate::Well)];
 
 #[test]
 fn a_pi_boots_its_active_slot_and_one_on_trial_stays_when_it_is_committed() {
-    let pi = Pi::builder(Machine::Virt)
-        .slots(&BOTH)
-        .trial_seconds(60)
-        .start();
+    let pi = Pi::builder(Machine::Virt).slots(&BOTH).start();
     assert_eq!((pi.booted("a"), pi.boots()), (1, 1));
     shell(&pi, "cat /run/picket/slot", "a\n");
     shell(
