@@ -8,6 +8,7 @@ mod file;
 mod kernel_command_line;
 pub mod key;
 mod periods;
+mod reinstalls;
 mod sensor;
 mod settings;
 mod text;
@@ -19,10 +20,13 @@ use crate::world::{OnDisk, World};
 pub use broker::Broker;
 pub use entry::{Origin, Problem, Raw};
 pub use periods::{PERIODS_MS, Periods, WINDOWS_MS};
+pub use reinstalls::Reinstalls;
 pub use settings::{LinkSettings, Settings, TelemetryPart, TlsFiles};
 
 /// Where the configuration lies unless said otherwise.
 pub const DEFAULT_PATH: &str = "/etc/picket/picketd.toml";
+/// Where it lies on an export with slots, which outlives every image.
+pub const EXPORTS_PATH: &str = "/run/picket/export/picket/picketd.toml";
 /// A configuration file is at most this large, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 

@@ -5,13 +5,14 @@ mod fields;
 mod file;
 mod format;
 mod record;
+mod reinstalled;
 mod writer;
 
 use picket_proto::DeviceId;
 
 use crate::world::OnDisk;
 
-pub use record::{MOST_OPERATIONS, Record, Recorded};
+pub use record::{MOST_OPERATIONS, Record, Recorded, Reinstalled};
 pub use writer::{Busy, Journal, Opened};
 
 /// Opens the journal of that device in that directory, or makes one; waits for the disk 5 s at most.

@@ -5,12 +5,14 @@ mod disk;
 mod keep;
 mod reload;
 mod signers;
+mod slots;
 mod spool_file;
 mod start;
 mod status;
 #[cfg(test)]
 mod tests;
 mod verdicts;
+mod worker;
 
 use std::io;
 
@@ -31,6 +33,8 @@ pub use agent::{Agent, Parts};
 use disk::Disk;
 pub use disk::DiskEvent;
 pub use start::{StartError, run};
+use worker::Worker;
+pub use worker::{Setting, WorkerNews};
 
 /// Everything that can happen to an agent.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub enum Event {
     Disk(DiskEvent),
     /// The host has something to say.
     Host(HostEvent),
+    /// The child or the boot record have something to say.
+    Worker(WorkerNews),
     /// The time that telemetry or an operation named has come.
     Deadline,
     /// The in-band probe has no answer in time, or a late one.
@@ -67,6 +73,7 @@ pub struct Outside<L, H> {
     /// What must survive.
     pub journal: Journal,
     disk: Disk,
+    worker: Worker,
     timer: TickTimer,
     bell: Bell,
 }
@@ -83,9 +90,15 @@ impl<L: Link, H: Host> Outside<L, H> {
             host,
             journal,
             disk: Disk::new(),
+            worker: Worker::new(),
             timer,
             bell: Bell::mute(),
         })
+    }
+
+    /// Reinstalls with that from now on.
+    pub fn reinstall_with(&mut self, setting: Setting) {
+        self.worker.set(setting);
     }
 
     /// Listens to that bell, of the in-band probe, from now on.
@@ -129,6 +142,7 @@ impl<L: Link, H: Host> Waits<L, H> {
             host,
             journal,
             disk,
+            worker,
             timer,
             bell,
         } = &mut self.outside;
@@ -155,6 +169,8 @@ impl<L: Link, H: Host> Waits<L, H> {
             outcome = journal.outcome(), if !stopping => Ok(Event::Journal(outcome)),
             // Cancel-safe: it says so.
             event = disk.event(), if !stopping => Ok(Event::Disk(event)),
+            // Cancel-safe: it says so.
+            news = worker.news(), if !stopping => Ok(Event::Worker(news)),
             // Cancel-safe: a deadline keeps no state.
             () = at(self.give_up) => Ok(Event::GiveUp),
             // Last, since a broker may always have something to say. Cancel-safe: the trait asks for it.
@@ -186,6 +202,7 @@ pub async fn serve<L: Link, H: Host>(mut agent: Agent, mut waits: Waits<L, H>) -
             Event::Link(event) => agent.link(event, outside),
             Event::Journal(outcome) => agent.journal(outcome, outside),
             Event::Disk(event) => agent.disk(event, outside),
+            Event::Worker(news) => agent.worker(news, outside),
             Event::Host(HostEvent::Down) => agent.stop("the machine goes down", outside),
             Event::Host(event) => agent.host(event, outside),
             Event::Deadline => agent.deadline_came(outside),

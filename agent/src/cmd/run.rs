@@ -6,14 +6,15 @@
 use std::path::PathBuf;
 
 use super::failure::Failure;
-use crate::{config, lifeboat, log::chain, run};
+use crate::{config, lifeboat, log::chain, run, world::World};
 
 /// What `picketd run` takes.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// The configuration's file
-    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
-    pub config: PathBuf,
+    /// The configuration's file; without it /run/picket/export/picket/picketd.toml where there is one, else
+    /// /etc/picket/picketd.toml
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// The machine's root; any other than / is a tree that stands for a machine, and nothing outside of it is touched
     /// but the configuration, the state directory and the network
     #[arg(long, value_name = "DIR", default_value = "/")]
@@ -27,9 +28,18 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let world = lifeboat::world(&args.root).map_err(Failure::usage)?;
     world.check().map_err(Failure::usage)?;
-    let loaded = config::load(&args.config, &world).map_err(Failure::usage)?;
+    let path = args.config.clone().unwrap_or_else(|| default(&world));
+    let loaded = config::load(&path, &world).map_err(Failure::usage)?;
     let lifeboat = lifeboat::enter(&world, loaded.settings.lifeboat)
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    run::run(&world, &args.config, loaded, &lifeboat)
-        .map_err(|error| Failure::Failed(chain(&error)))
+    run::run(&world, &path, loaded, &lifeboat).map_err(|error| Failure::Failed(chain(&error)))
+}
+
+/// On an export with slots it lies beside them, since it must outlive every image.
+fn default(world: &World) -> PathBuf {
+    let exports = PathBuf::from(config::EXPORTS_PATH);
+    match world.is_machine() && exports.is_file() {
+        true => exports,
+        false => config::DEFAULT_PATH.into(),
+    }
 }

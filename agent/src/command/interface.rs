@@ -1,5 +1,8 @@
 //! What goes into the command core and what comes out of it. Data only.
-use picket_proto::{BootId, Channel, DeviceId, OperationId, Report, State, WallClock};
+use picket_proto::{
+    BootId, Channel, DeviceId, OperationId, Progress, Reason, Reinstall, Report, RootSlot, State,
+    WallClock,
+};
 
 use crate::{
     config::Periods,
@@ -20,8 +23,79 @@ pub struct CommandSettings {
     pub signers: Option<AllowedSigners>,
     /// What to do with a signer whose validity can't be judged.
     pub unjudged: Unjudged,
+    /// Where the machine stands among its slots.
+    pub slots: Slots,
     /// What the configuration's file says: what a `Configure` leaves open is as here.
     pub periods: Periods,
+}
+
+/// What a start finds out about the machine's slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slots {
+    /// There are none, or nothing says which one runs: what is missing, and the way out.
+    Missing(String),
+    /// There are.
+    Are(Standing),
+}
+
+/// Where the machine stands among its slots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What runs.
+    pub mounted: RootSlot,
+    /// The operation that put it on trial; `None` when it isn't.
+    pub trial: Option<OperationId>,
+    /// The last trial that ended without a commit: its operation, and why.
+    pub fallback: Option<(OperationId, String)>,
+    /// Whether images can be had; if not, what is missing in the configuration.
+    pub images: Result<(), String>,
+}
+
+/// An image, and the slot that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Install {
+    /// For which operation.
+    pub operation: OperationId,
+    /// The slot that isn't running.
+    pub slot: RootSlot,
+    /// What was ordered.
+    pub wanted: Reinstall,
+}
+
+/// What the child has to say. After [`WorkerEvent::Staged`], [`WorkerEvent::Cleaned`] and [`WorkerEvent::Failed`] there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerEvent {
+    /// A stage begins, or is over, as its name says.
+    Stage(State),
+    /// How far it is.
+    Progress(Progress),
+    /// What doesn't keep it from going on.
+    Warning(String),
+    /// The slot is whole, and durable.
+    Staged {
+        /// Fingerprints of the image's new host keys.
+        host_keys: Vec<String>,
+    },
+    /// What was to be removed is.
+    Cleaned,
+    /// It is not done.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// The same in words.
+        detail: String,
+    },
+}
+
+/// What became of a write of the boot record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BootRecordSaid {
+    /// It is written, or it may be: the next boot tells.
+    Written,
+    /// It is as before, for that reason.
+    Failed(String),
+    /// The disk has not answered in time. One of the others follows some day, or never.
+    Silent,
 }
 
 /// The time at which something happens.
@@ -65,6 +139,10 @@ pub enum Input {
         /// Why not.
         result: Result<(), String>,
     },
+    /// What the child says that [`Action::Install`] or [`Action::Remove`] started.
+    Worker(WorkerEvent),
+    /// What became of an [`Action::Arm`] or [`Action::Commit`].
+    BootRecord(BootRecordSaid),
     /// The time that [`super::Commands::deadline`] named has come.
     Deadline,
 }
@@ -96,6 +174,21 @@ pub enum Action {
     Record(Record),
     /// Sample and speak at these times from now on. Answer with [`Input::Configured`].
     Configure(Periods),
+    /// Start a child that puts an image into a slot. Answer with [`Input::Worker`].
+    Install(Box<Install>),
+    /// Start a child that removes what a child before left, and that slot, which doesn't run. Answer with [`Input::Worker`].
+    Remove(Option<RootSlot>),
+    /// Let the child give up. Its last [`Input::Worker`] follows.
+    GiveUp,
+    /// Have that slot booted next, on trial. Answer with [`Input::BootRecord`].
+    Arm {
+        /// Which.
+        slot: RootSlot,
+        /// For which operation.
+        operation: OperationId,
+    },
+    /// Have the slot that runs, on trial, booted from now on. Answer with [`Input::BootRecord`].
+    Commit,
     /// Telemetry sends what it has.
     Flush,
     /// The last operation stands otherwise than `status` says.

@@ -1,6 +1,6 @@
 //! The operations that this agent knows: what was ordered, and how it stands. They outlive their orders, so that a command that
 //! comes again is answered and not run again. Knows no rules.
-use picket_proto::{BootId, OperationId, Reason, Report, State};
+use picket_proto::{Action, BootId, OperationId, Progress, Reason, Report, State};
 
 use super::{LastOperation, order::Order};
 
@@ -21,6 +21,10 @@ pub(super) struct Operation {
     pub(super) reason: Option<Reason>,
     pub(super) detail: Option<String>,
     pub(super) warnings: Vec<String>,
+    /// Fingerprints of the host keys that a reinstalled machine will show.
+    pub(super) host_keys: Vec<String>,
+    /// A reinstall stops when it is staged, until it is activated.
+    pub(super) hold: bool,
     /// When it came into its state, CLOCK_BOOTTIME in ms; `None` when that was before this process.
     pub(super) since_ms: Option<u64>,
     /// Transitions in this process.
@@ -30,6 +34,7 @@ pub(super) struct Operation {
 impl Operation {
     /// An operation that was ordered and has made no transition yet.
     pub(super) fn ordered(order: Order) -> Self {
+        let hold = matches!(&order.action, Action::Reinstall(wanted) if wanted.hold);
         Self {
             id: order.operation,
             action: order.action.id(),
@@ -39,6 +44,8 @@ impl Operation {
             reason: None,
             detail: None,
             warnings: Vec::new(),
+            host_keys: Vec::new(),
+            hold,
             since_ms: None,
             transitions: 0,
         }
@@ -57,6 +64,26 @@ impl Operation {
             actor: self.actor.clone(),
             transition: (self.transitions > 0).then_some(self.transitions),
             warnings: (!self.warnings.is_empty()).then(|| self.warnings.clone()),
+            host_keys: (!self.host_keys.is_empty()).then(|| self.host_keys.clone()),
+            ..Report::default()
+        }
+    }
+}
+
+impl Operation {
+    /// How far its state is.
+    pub(super) fn progressing(&self, boot: BootId, progress: Progress, now_ms: u64) -> Report {
+        Report {
+            operation: Some(self.id),
+            state: Some(self.state),
+            boot: Some(boot),
+            boottime_ms: Some(now_ms),
+            action: Some(self.action),
+            actor: self.actor.clone(),
+            progress: Some(Progress {
+                stage: self.state,
+                ..progress
+            }),
             ..Report::default()
         }
     }
@@ -80,7 +107,7 @@ impl Known {
     /// The one that was taken on last and acts, or acted.
     pub(super) fn last(&self) -> Option<&Operation> {
         let mut acting = self.operations.iter().rev();
-        acting.find(|known| known.action != CANCEL)
+        acting.find(|known| !matches!(known.action, CANCEL | ACTIVATE))
     }
 
     pub(super) fn status(&self) -> Option<LastOperation> {
@@ -118,7 +145,8 @@ impl Known {
                 .actor
                 .iter()
                 .chain(&known.detail)
-                .chain(&known.warnings);
+                .chain(&known.warnings)
+                .chain(&known.host_keys);
             texts
                 .map(|text| text.capacity() + size_of::<String>())
                 .sum::<usize>()
@@ -128,5 +156,6 @@ impl Known {
     }
 }
 
-/// The action that is about another operation.
+/// The actions that are about another operation.
+pub(super) const ACTIVATE: u16 = 3;
 pub(super) const CANCEL: u16 = 4;

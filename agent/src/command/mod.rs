@@ -25,7 +25,10 @@ mod refusals;
 mod status;
 
 pub use freshness::Entropy;
-pub use interface::{Action, CommandSettings, Input, LastOperation, Now};
+pub use interface::{
+    Action, BootRecordSaid, CommandSettings, Input, Install, LastOperation, Now, Slots, Standing,
+    WorkerEvent,
+};
 
 use freshness::Freshness;
 use machine::{Event, Link, Machine, Step};
@@ -62,7 +65,8 @@ impl Commands {
     /// way; what it says that can't be is told at the first [`Commands::handle`].
     #[must_use]
     pub fn new(settings: CommandSettings, record: Option<Record>, entropy: Entropy) -> Self {
-        let machine = Machine::new(settings.boot, settings.periods, record);
+        let slots = settings.slots.clone();
+        let machine = Machine::new(settings.boot, settings.periods, slots, record);
         Self {
             freshness: Freshness::new(settings.boot, entropy),
             status: StatusPace::new(machine.status()),
@@ -92,10 +96,14 @@ impl Commands {
             }
             Input::Delivered(delivery) => {
                 let told = self.outbox.delivered(delivery);
+                // Progress waits for the progress before it.
+                actions.extend(self.outbox.offer());
                 actions.extend(self.told(told, now));
             }
             Input::Refused(delivery) => {
                 let untold = self.outbox.refused(delivery, now.boottime_ms);
+                // Whoever waits only for the broker goes on without it; whoever asks whether the broker can be reached doesn't.
+                let untold = untold.filter(|(_, state)| *state == Some(State::Rebooting));
                 actions.extend(self.told(untold, now));
             }
             Input::Journal(outcome) => {
@@ -107,6 +115,10 @@ impl Commands {
             Input::Host(event) => actions.extend(self.advance(Event::Host(event), now)),
             Input::Configured { result } => {
                 actions.extend(self.advance(Event::Configured(result), now));
+            }
+            Input::Worker(event) => actions.extend(self.advance(Event::Worker(event), now)),
+            Input::BootRecord(said) => {
+                actions.extend(self.advance(Event::BootRecord(said), now));
             }
             Input::Deadline => {}
         }
@@ -130,6 +142,18 @@ impl Commands {
     #[must_use]
     pub fn last_operation(&self) -> Option<LastOperation> {
         self.machine.status()
+    }
+
+    /// The image that runs, if the journal knows it.
+    #[must_use]
+    pub fn image(&self) -> Option<&str> {
+        self.machine.image()
+    }
+
+    /// Where the machine stands among its slots, as far as the last commit left it so.
+    #[must_use]
+    pub fn slots(&self) -> &Slots {
+        self.machine.slots()
     }
 
     /// Reports a journal that is not this agent's, or is damaged: operators miss what it knew. It is of no operation. Of a disk that
@@ -180,6 +204,7 @@ impl Commands {
         for step in self.machine.handle(event, now.boottime_ms) {
             match step {
                 Step::Tell(report) => self.tell(report, &mut actions),
+                Step::Progress(report) => actions.extend(self.outbox.progress(&report)),
                 Step::Do(Action::Reboot) => {
                     // What a broker keeps must not be older than the reboot.
                     actions.extend(self.status.say(self.machine.status(), now.boottime_ms));

@@ -37,6 +37,8 @@ struct Waiting {
 /// What is lost with a report, from the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Worth {
+    /// How far a state is.
+    Progress,
     /// A message was refused. Anybody can cause as many as he likes.
     OfMessage,
     /// How an operation goes on.
@@ -58,9 +60,13 @@ impl Worth {
 impl Outbox {
     /// Takes a report and offers it, if there is a connection. When too many wait, one of the least worth gives way, the oldest.
     pub(super) fn push(&mut self, report: &Report) -> Vec<Action> {
+        self.push_as(report, Worth::of(report))
+    }
+
+    fn push_as(&mut self, report: &Report, worth: Worth) -> Vec<Action> {
         self.waiting.push_back(Waiting {
             told: (report.operation, report.state),
-            worth: Worth::of(report),
+            worth,
             payload: frame::encode(report),
             delivery: None,
         });
@@ -71,6 +77,13 @@ impl Outbox {
             self.waiting.remove(least.map_or(0, |(at, _)| at));
         }
         self.offer()
+    }
+
+    /// Takes a report that only counts until there is a newer one. One is under way at most, and one waits behind it.
+    pub(super) fn progress(&mut self, report: &Report) -> Vec<Action> {
+        let waits = |one: &Waiting| one.worth == Worth::Progress && one.delivery.is_none();
+        self.waiting.retain(|one| !waits(one));
+        self.push_as(report, Worth::Progress)
     }
 
     /// A message that is of no use later: it goes out now or never.
@@ -100,7 +113,10 @@ impl Outbox {
     /// What the broker has now; `None` when the delivery is none of a report that waits.
     pub(super) fn delivered(&mut self, delivery: DeliveryId) -> Option<Told> {
         let at = self.position(delivery)?;
-        self.waiting.remove(at).map(|waiting| waiting.told)
+        self.waiting
+            .remove(at)
+            .filter(|waiting| waiting.worth != Worth::Progress)
+            .map(|waiting| waiting.told)
     }
 
     /// The link did not take it. What it would have told; it is offered again.
@@ -138,8 +154,8 @@ impl Outbox {
         waiting.position(|waiting| waiting.delivery == Some(delivery))
     }
 
-    /// Offers what is not under way, oldest first; nothing while the link takes nothing.
-    fn offer(&mut self) -> Vec<Action> {
+    /// Offers what is not under way and need not wait, oldest first; nothing while the link takes nothing.
+    pub(super) fn offer(&mut self) -> Vec<Action> {
         if !self.connected || self.retry_ms.is_some() {
             return Vec::new();
         }
@@ -148,7 +164,13 @@ impl Outbox {
             deliveries,
             ..
         } = self;
-        let idle = waiting.iter_mut().filter(|one| one.delivery.is_none());
+        let is_progress = |one: &Waiting| one.worth == Worth::Progress;
+        let busy = waiting
+            .iter()
+            .any(|one| is_progress(one) && one.delivery.is_some());
+        let idle = waiting
+            .iter_mut()
+            .filter(|one| one.delivery.is_none() && !(busy && is_progress(one)));
         idle.map(|one| Action::Publish {
             delivery: *one.delivery.insert(delivery(deliveries)),
             channel: Channel::Report,

@@ -54,10 +54,12 @@ impl File<'_> {
             let at = written.span().start;
             match (name.as_str(), value.get_ref()) {
                 ("tls", DeValue::Table(tls)) => self.table(tls, "tls."),
+                ("reinstall", DeValue::Table(reinstall)) => self.table(reinstall, "reinstall."),
                 ("sensor", DeValue::Array(sensors)) => {
                     sensors.iter().for_each(|sensor| self.sensor(sensor));
                 }
                 ("tls", _) => self.problem(at, "`tls` is a section: write [tls], then ca, certificate and key".to_owned()),
+                ("reinstall", _) => self.problem(at, "`reinstall` is a section: write [reinstall], then images and image_signers".to_owned()),
                 ("sensor", _) => self.problem(at, "`sensor` is a list of sections: write [[sensor]], then name, kind, bus and address".to_owned()),
                 _ => self.entry(&name, at, value.get_ref()),
             }
@@ -66,7 +68,10 @@ impl File<'_> {
 
     fn entry(&mut self, name: &str, at: usize, value: &DeValue<'_>) {
         let Some(key) = key::find(name) else {
-            let names = KEYS.iter().map(|key| key.name).chain(["tls", "sensor"]);
+            let names = KEYS
+                .iter()
+                .map(|key| key.name)
+                .chain(["tls", "reinstall", "sensor"]);
             return self.problem(at, key::unknown(name, names));
         };
         match raw(value).filter(|raw| kind(raw) == key.kind) {

@@ -12,6 +12,7 @@ use super::{
     entry::{Raw, Reader},
     file::WrittenSensor,
     periods::{PERIODS_MS, Periods, WINDOWS_MS},
+    reinstalls::{self, Reinstalls},
     sensor, text,
 };
 use crate::{
@@ -41,6 +42,8 @@ pub struct Settings {
     pub signers_without_clock: Unjudged,
     /// Whether the agent must live on when the root file system's server doesn't answer.
     pub lifeboat: Wanted,
+    /// Where images come from.
+    pub reinstalls: Reinstalls,
     /// Up to which level to log.
     pub log: LevelFilter,
 }
@@ -105,6 +108,7 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
     let nfs_in_band = reader.take("nfs_in_band", nfs_in_band);
     let lifeboat = reader.take("lifeboat", lifeboat);
     let log = reader.take("log", level);
+    let reinstalls = reinstalls::build(reader, allowed_signers.as_ref());
     let link = link(reader, broker, topic_root);
     Settings {
         id,
@@ -119,6 +123,7 @@ pub(super) fn build(reader: &mut Reader, sensors: &[WrittenSensor]) -> Settings 
         allowed_signers,
         signers_without_clock,
         lifeboat,
+        reinstalls,
         log,
     }
 }
@@ -287,7 +292,7 @@ fn level(raw: &Raw) -> Result<LevelFilter, String> {
     })
 }
 
-fn absolute(raw: &Raw) -> Result<PathBuf, String> {
+pub(super) fn absolute(raw: &Raw) -> Result<PathBuf, String> {
     let path = PathBuf::from(raw.text()?);
     match path.is_absolute() {
         true => Ok(path),

@@ -3,10 +3,13 @@
 //!
 //! By ascending number, each as number (u16), length (u16) and body, all little-endian. 1: the periods (two u32, ms: between
 //! ticks, between batches). 2: the operations, the newest last, 47 bytes each: id (16), action (u16), state (u8), 1 if there is
-//! a reason and else 0 (u8), reason (u16), fingerprint (u64), boot (16), boots (u8).
+//! a reason and else 0 (u8), reason (u16), fingerprint (u64), boot (16), boots (u8). 3: the last reinstall, as `reinstalled` has it.
 use picket_proto::{BootId, OperationId, Reason, State, UnknownField};
 
-use super::record::{MOST_OPERATIONS, Record, Recorded};
+use super::{
+    record::{MOST_OPERATIONS, MOST_READ, Record, Recorded},
+    reinstalled,
+};
 use crate::{
     blocks::{array, put_field, take_field, u16_at, u32_at, u64_at},
     config::Periods,
@@ -18,6 +21,7 @@ pub(super) const MOST_UNKNOWN: usize = 1024;
 
 const PERIODS: u16 = 1;
 const OPERATIONS: u16 = 2;
+const REINSTALL: u16 = 3;
 const OPERATION: usize = 47;
 
 /// What is wrong with the fields.
@@ -36,7 +40,7 @@ pub(super) enum FieldError {
     #[error("holds periods that can't be: {0}")]
     Periods(String),
     /// The operations are too many, or one is there twice.
-    #[error("names an operation twice, or more than {MOST_OPERATIONS}")]
+    #[error("names an operation twice, or more than {MOST_READ}")]
     Operations,
 }
 
@@ -55,6 +59,9 @@ pub(super) fn write(record: &Record) -> Result<Vec<u8>, &'static str> {
         let newest = &known[known.len().saturating_sub(MOST_OPERATIONS)..];
         let body: Vec<u8> = newest.iter().flat_map(operation).collect();
         put_field(OPERATIONS, &body, &mut out);
+    }
+    if let Some(reinstall) = &record.reinstall {
+        put_field(REINSTALL, &reinstalled::write(reinstall), &mut out);
     }
     let before = out.len();
     for field in &record.unknown {
@@ -78,6 +85,10 @@ pub(super) fn read(mut rest: &[u8]) -> Result<Record, FieldError> {
         match id {
             PERIODS => record.periods = Some(read_periods(body)?),
             OPERATIONS => record.operations = read_operations(body)?,
+            REINSTALL => {
+                let read = reinstalled::read(body).ok_or(FieldError::Wrong(REINSTALL))?;
+                record.reinstall = Some(Box::new(read));
+            }
             id => {
                 unknown += 4 + body.len();
                 let body = body.into();
@@ -108,7 +119,7 @@ fn read_operations(body: &[u8]) -> Result<Vec<Recorded>, FieldError> {
     let mut ids: Vec<OperationId> = operations.iter().map(|op| op.operation).collect();
     ids.sort_unstable();
     let twice = ids.windows(2).any(|pair| pair[0] == pair[1]);
-    match twice || ids.len() > MOST_OPERATIONS {
+    match twice || ids.len() > MOST_READ {
         true => Err(FieldError::Operations),
         false => Ok(operations),
     }

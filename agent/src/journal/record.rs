@@ -1,10 +1,14 @@
 //! What the journal holds. It doesn't know how that is written down.
-use picket_proto::{BootId, OperationId, Reason, State, UnknownField};
+use picket_proto::{
+    BootId, OperationId, Reason, RootSlot, State, UnknownField, reinstall::MAX_IMAGE,
+};
 
 use crate::config::Periods;
 
 /// A record holds at most this many operations.
-pub const MOST_OPERATIONS: usize = 64;
+pub const MOST_OPERATIONS: usize = 48;
+/// So many were recorded by agents before.
+pub(super) const MOST_READ: usize = 64;
 
 /// What must survive. Two records that are equal are the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,6 +17,8 @@ pub struct Record {
     pub periods: Option<Periods>,
     /// The operations that were recorded, each once, the newest last. Of more than [`MOST_OPERATIONS`] the newest are kept.
     pub operations: Vec<Recorded>,
+    /// The last reinstall, under way or over.
+    pub reinstall: Option<Box<Reinstalled>>,
     /// What a newer agent recorded; it is kept as it is.
     pub unknown: Vec<UnknownField>,
 }
@@ -34,4 +40,43 @@ pub struct Recorded {
     pub boot: BootId,
     /// How many boots it has lasted, this one not counted.
     pub boots: u8,
+}
+
+/// So many fingerprints are kept, each of at most so many bytes: what ssh-keygen makes without being asked, with long comments.
+const MOST_KEYS: usize = 4;
+const LONGEST_KEY: usize = 120;
+
+/// What a reinstall needs beyond the boot that it brings about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reinstalled {
+    /// Which operation it is.
+    pub operation: OperationId,
+    /// The slot that the image is for.
+    pub slot: RootSlot,
+    /// What ran before is kept.
+    pub keep_old: bool,
+    /// SHA-256 of the image's file.
+    pub digest: [u8; 32],
+    /// The image's name.
+    pub image: String,
+    /// Fingerprints of its host keys.
+    pub host_keys: Vec<String>,
+}
+
+impl Reinstalled {
+    /// Cuts what is longer than can be kept.
+    pub fn bound(&mut self) {
+        cut(&mut self.image, MAX_IMAGE);
+        self.host_keys.truncate(MOST_KEYS);
+        self.host_keys
+            .iter_mut()
+            .for_each(|key| cut(key, LONGEST_KEY));
+    }
+}
+
+fn cut(text: &mut String, most: usize) {
+    let end = (0..=most.min(text.len()))
+        .rev()
+        .find(|&at| text.is_char_boundary(at));
+    text.truncate(end.unwrap_or(0));
 }

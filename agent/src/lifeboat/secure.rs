@@ -1,5 +1,7 @@
 //! What the second life does first: it keeps its memory from being paged out, and drops every capability that it doesn't need. Neither
 //! is worth staying ashore for, so what fails is a warning.
+use std::path::Path;
+
 use rustix::{
     mm::{MlockAllFlags, mlockall},
     process::{Resource, Rlimit, getrlimit, setrlimit},
@@ -13,6 +15,18 @@ use rustix::{
 /// user. Signals to process 1, the emergency key and the LED take root and no capability.
 const NEEDED: CapabilitySet = CapabilitySet::SYS_BOOT.union(CapabilitySet::DAC_READ_SEARCH);
 
+/// What the child that installs an image needs, and the agent may not use: under no_new_privs what is given away once doesn't come back
+/// with an exec, so where there are slots these stay permitted, and are never effective here. It owns files as others do, makes device
+/// nodes, and has a root of its own.
+const OF_THE_CHILD: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::MKNOD)
+    .union(CapabilitySet::SYS_CHROOT);
+/// Where there are slots.
+const EXPORT: &str = "/run/picket/export";
+
 /// Does it; what could not be done.
 pub(super) fn secure() -> Vec<String> {
     let mut warnings = Vec::new();
@@ -21,7 +35,11 @@ pub(super) fn secure() -> Vec<String> {
         warnings.push(warning);
         CapabilitySet::empty()
     });
-    warnings.extend(drop_capabilities(NEEDED | also).err());
+    let child = match Path::new(EXPORT).is_dir() {
+        true => OF_THE_CHILD,
+        false => CapabilitySet::empty(),
+    };
+    warnings.extend(drop_capabilities(NEEDED | also, child).err());
     warnings
 }
 
@@ -51,7 +69,8 @@ fn lock_memory() -> Result<CapabilitySet, String> {
     })
 }
 
-fn drop_capabilities(but: CapabilitySet) -> Result<(), String> {
+/// All but those; `permitted` can be had by a child, and not be used here.
+fn drop_capabilities(but: CapabilitySet, permitted: CapabilitySet) -> Result<(), String> {
     let dropped = capabilities(None).and_then(|held| {
         let kept = held.permitted & but;
         set_no_new_privs(true)?;
@@ -60,7 +79,7 @@ fn drop_capabilities(but: CapabilitySet) -> Result<(), String> {
             None,
             CapabilitySets {
                 effective: kept,
-                permitted: kept,
+                permitted: held.permitted & (but | permitted),
                 inheritable: CapabilitySet::empty(),
             },
         )

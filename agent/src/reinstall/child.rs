@@ -38,7 +38,7 @@ pub fn run() -> Result<bool, String> {
     listen(&cancel).map_err(|error| format!("can't listen for the wish to give up: {error}"))?;
     let done = match &order {
         Order::Install(order) => install::install(order, &teller, &cancel),
-        Order::Clean { export } => install::clean(export),
+        Order::Clean { export, slot } => install::clean(export, *slot),
     };
     teller.tell(&done.as_ref().map_or_else(failed, Clone::clone));
     Ok(done.is_ok())

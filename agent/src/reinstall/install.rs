@@ -26,7 +26,7 @@ use crate::{
     log::chain,
     slots::{
         Slot,
-        beneath::Dir,
+        beneath::{Dir, slowly},
         layout::{self, Export},
     },
     tree::Tree,
@@ -48,11 +48,22 @@ pub(crate) fn install(order: &Install, teller: &Teller, cancel: &Cancel) -> Resu
     work.run()
 }
 
-/// Removes what children before have left.
-pub(crate) fn clean(export: &Path) -> Result<Event, Fault> {
+/// Removes what children before have left, and that slot, which must be idle: slowly, since nobody waits for that.
+pub(crate) fn clean(export: &Path, slot: Option<Slot>) -> Result<Event, Fault> {
     let export = open(export)?;
     for slot in Slot::ALL {
         staging::remove(&export, slot, layout::Stage::New)?;
+    }
+    if let Some(slot) = slot {
+        let mounts = preflight::kernel_text("/proc/self/mountinfo");
+        preflight::is_idle(&export, slot, &mounts)?;
+        staging::remove(&export, slot, layout::Stage::Old)?;
+        let retired = export.retire(slot);
+        retired.map_err(Fault::disk(format!("can't retire slot {slot}")))?;
+    }
+    for slot in Slot::ALL {
+        let removed = export.remove(slot, layout::Stage::Old, &mut slowly);
+        removed.map_err(Fault::disk(format!("can't remove slots/{slot}.old")))?;
     }
     Ok(Event::Cleaned)
 }

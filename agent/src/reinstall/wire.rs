@@ -20,10 +20,13 @@ pub const MAX_EVENT: usize = 4096;
 pub enum Order {
     /// Put an image into the idle slot.
     Install(Box<Install>),
-    /// Only remove what a child before may have left: `slots/a.new` and `slots/b.new`.
+    /// Only remove what a child before may have left: every `slots/*.new` and `slots/*.old`.
     Clean {
         /// The export, as the child's root has it.
         export: PathBuf,
+        /// That slot too: it doesn't run, and it isn't booted again.
+        #[serde(default, with = "slot::optional")]
+        slot: Option<Slot>,
     },
 }
 
@@ -217,6 +220,28 @@ mod slot {
         let name = <std::borrow::Cow<'de, str>>::deserialize(from)?;
         name.parse().map_err(de::Error::custom)
     }
+
+    /// Or none.
+    pub(super) mod optional {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+        use super::super::Slot;
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            slot: &Option<Slot>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            slot.map(Slot::name).serialize(to)
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<Slot>, D::Error> {
+            let name = <Option<std::borrow::Cow<'de, str>>>::deserialize(from)?;
+            name.map(|name| name.parse().map_err(de::Error::custom))
+                .transpose()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -244,6 +269,7 @@ mod tests {
         };
         let clean = Order::Clean {
             export: "/run/picket/export".into(),
+            slot: Some(Slot::A),
         };
         for order in [Order::Install(Box::new(install)), clean] {
             let line = order.line();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use picket_proto::{Report, State, Status, command::action_name};
 use rustix::io::Errno;
 
-use super::{Agent, Outside};
+use super::{Agent, Outside, WorkerNews, slots, verdicts};
 use crate::{
     clock,
     command::{Action, Input, LastOperation, Now},
@@ -54,7 +54,29 @@ impl Agent {
         if let HostEvent::Rung(step) = &event {
             tracing::warn!("on the way down: {step}");
         }
+        let event = match event {
+            HostEvent::Preflighted(mut found) => {
+                found
+                    .warnings
+                    .extend(verdicts::warnings(&self.parts.verdicts));
+                HostEvent::Preflighted(found)
+            }
+            event => event,
+        };
         self.command(Input::Host(event), outside);
+    }
+
+    pub(super) fn worker<L: Link, H: Host>(
+        &mut self,
+        news: WorkerNews,
+        outside: &mut Outside<L, H>,
+    ) {
+        let input = match news {
+            WorkerNews::Child(event) => Input::Worker(event),
+            WorkerNews::BootRecord(said) => Input::BootRecord(said),
+        };
+        self.command(input, outside);
+        slots::tell(&self.parts.commands, &mut self.parts.status);
     }
 
     /// An operation may have waited for this moment.
@@ -113,6 +135,11 @@ impl Agent {
                 let result = self.configure(periods, outside);
                 return Some(Input::Configured { result });
             }
+            Action::Install(install) => outside.worker.install(&install),
+            Action::Remove(slot) => outside.worker.remove(slot),
+            Action::GiveUp => outside.worker.give_up(),
+            Action::Arm { slot, operation } => outside.worker.arm(slot, operation),
+            Action::Commit => outside.worker.commit(),
             Action::Flush => self.tell(telemetry::Input::Flush, outside),
             Action::Status(last) => {
                 tell(last, &mut self.parts.status);

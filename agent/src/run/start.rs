@@ -1,5 +1,5 @@
 //! How an agent comes up: from its configuration to the running loop. Each step says what it tried when it fails.
-use std::{io, path::Path};
+use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
 
 use rustix::{
     io::Errno,
@@ -7,20 +7,20 @@ use rustix::{
 };
 
 use super::{
-    Agent, Outside, Parts, Waits,
+    Agent, Outside, Parts, Setting, Waits,
     agent::give_back_code,
     commands,
     reload::{Files, Source},
     serve,
     signers::{self, Signers},
-    spool_file,
+    slots, spool_file,
     status::status,
     verdicts,
 };
 use crate::{
     clock::boottime_ms,
-    command::{CommandSettings, Commands},
-    config::{Loaded, Periods, Settings},
+    command::{CommandSettings, Commands, Slots},
+    config::{Loaded, Origin, Periods, Settings},
     device_id, host,
     inventory::Inventory,
     journal::{self, Problem, Record},
@@ -30,6 +30,7 @@ use crate::{
     notify::{Notifier, Word},
     runtime_state::{Progress, RuntimeError, RuntimeState},
     sampler::Sampler,
+    slots::layout::PICKET,
     sources::{nfs_null::Probe, nfs_server},
     telemetry::{self, Telemetry, TelemetrySettings},
     trust,
@@ -82,7 +83,7 @@ pub fn run(
         .build()
         .map_err(StartError::Wait)?;
     let settings = loaded.settings.clone();
-    let state_dir = world.on_disk(&settings.state_dir);
+    let state_dir = state_dir(world, &loaded);
     // Safety-order: the lock comes before all that an agent beside this one may be using.
     let state = RuntimeState::open(&world.run_dir(), identity.boot)?;
     let opened = journal::open(&state_dir, identity.device);
@@ -93,9 +94,20 @@ pub fn run(
     let periods = record.as_ref().and_then(|record| record.periods);
     let periods = periods.unwrap_or(settings.telemetry.periods);
     let host = host::open(world);
+    let slots = match &opened.problem {
+        Some(Problem::Hangs { .. }) => slots::silent(),
+        _ => slots::find(world, &settings.reinstalls),
+    };
+    let setting = Setting {
+        world: world.clone(),
+        device: identity.device,
+        boot: identity.boot,
+        reinstalls: settings.reinstalls.clone(),
+    };
     let left = Left {
         spool: saved_spool(&settings, &state_dir, opened.problem.as_ref()),
         record,
+        slots,
         said: match &opened.problem {
             Some(Problem::Hangs { .. }) => Err(Errno::TIMEDOUT),
             _ => opened.journal.said(),
@@ -118,6 +130,7 @@ pub fn run(
         let mut outside = Outside::new(link, host, opened.journal, periods.period_ms())
             .map_err(StartError::Wait)?;
         outside.listen(bell);
+        outside.reinstall_with(setting);
         let waits = Waits::new(outside).map_err(StartError::Wait)?;
         parts.notifier.say(&Word::Ready);
         parts.notifier.say(&Word::silence(periods));
@@ -127,10 +140,27 @@ pub fn run(
     })
 }
 
+/// Where the journal lies, and the spool of the last stop. On an export with slots that is beside them unless somebody wished it elsewhere,
+/// for what a reinstall records must outlive the slot that recorded it.
+pub(super) fn state_dir(world: &World, loaded: &Loaded) -> OnDisk {
+    let mut written = loaded.effective.iter();
+    let is_wished = written.any(|line| line.key == "state_dir" && line.origin != Origin::Default);
+    let export = world.run_dir().join(slots::EXPORT);
+    if is_wished || !export.is_dir() {
+        return world.on_disk(&loaded.settings.state_dir);
+    }
+    let beside = export.join(PICKET);
+    // One that is there stays as it is, and what keeps it from being made is told by the journal.
+    let _ = fs::DirBuilder::new().mode(0o700).create(&beside);
+    (&beside).into()
+}
+
 /// What an agent before this one left.
 pub(super) struct Left {
     /// What the journal holds.
     pub(super) record: Option<Record>,
+    /// What runs.
+    pub(super) slots: Slots,
     /// What is wrong with the journal.
     pub(super) problem: Option<Problem>,
     /// What the disk of the journal said.
@@ -178,6 +208,7 @@ pub(super) fn parts(
             boot: identity.boot,
             signers,
             unjudged: settings.signers_without_clock,
+            slots: left.slots,
             periods: settings.telemetry.periods,
         },
         left.record,
@@ -185,6 +216,7 @@ pub(super) fn parts(
     );
     // There is nothing to do at once: the link isn't up.
     commands.journal_problem(left.problem.as_ref(), boottime_ms());
+    slots::tell(&commands, &mut status);
     if let Some(last) = commands.last_operation() {
         commands::tell(last, &mut status);
     }

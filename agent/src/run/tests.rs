@@ -1,5 +1,5 @@
 //! The agent with a link and a host that do what a test says; everything else is real, on a tree.
-use std::{fs, path::Path, sync::mpsc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::mpsc, time::Duration};
 
 use picket_proto::{
     BootId, Channel, DeviceId, DiskFault, EventKind, EventReport, NfsState, Status, frame,
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     clock::{Bell, Slot, boottime_ms},
+    command::Slots,
     config,
     host::{Host, HostEvent, Root},
     journal::{self, Problem},
@@ -228,6 +229,23 @@ fn nothing_more_is_asked_of_a_disk_that_hangs_at_the_start() {
     }
 }
 
+#[test]
+fn on_an_export_the_journal_lies_beside_the_slots_unless_somebody_wished_it_elsewhere() {
+    let tree = tempfile::tempdir().unwrap();
+    let world = World::new(tree.path());
+    let at = |text: &str| {
+        let loaded = config::parse("f", text, "").unwrap();
+        start::state_dir(&world, &loaded).to_path_buf()
+    };
+    assert_eq!(at(""), Path::new("/var/lib/picket"));
+    fs::create_dir_all(tree.path().join("run/picket/export")).unwrap();
+    let beside = tree.path().join("run/picket/export/picket");
+    assert_eq!(at(""), beside);
+    let mode = fs::metadata(&beside).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert_eq!(at("state_dir = \"/state\""), Path::new("/state"));
+}
+
 const IDENTITY: Identity = Identity {
     device: DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]),
     boot: BootId([7; 16]),
@@ -259,6 +277,7 @@ fn agent(
         loaded,
         (IDENTITY, periods),
         Left {
+            slots: Slots::Missing("there are none".to_owned()),
             record: None,
             problem,
             said: Ok(()),

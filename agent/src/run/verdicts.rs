@@ -118,6 +118,21 @@ fn said(result: &io::Result<()>) -> Result<(), Errno> {
     }
 }
 
+/// What an operator should know who wants a reboot: after it the machine may not come up.
+pub(super) fn warnings(verdicts: &Verdicts) -> Vec<String> {
+    let server = verdicts.nfs().and_then(|nfs| match nfs.verdict {
+        NfsState::Stalled => Some("the NFS server of the root doesn't answer".to_owned()),
+        NfsState::Stale => Some(
+            "the NFS server doesn't know this root any more (ESTALE); see that the export is there"
+                .to_owned(),
+        ),
+        NfsState::Ok | NfsState::Slow | NfsState::Other(_) => None,
+    });
+    let disk = verdicts.disk();
+    let disk = disk.map(|disk| format!("the disk is {}", words(disk.fault)));
+    server.into_iter().chain(disk).collect()
+}
+
 /// What `status` tells of them.
 pub(super) fn tell(verdicts: &Verdicts, status: &mut Status) {
     status.nfs_verdict = verdicts.nfs();
@@ -166,5 +181,34 @@ fn words(fault: DiskFault) -> &'static str {
         DiskFault::Stale => "gone (ESTALE)",
         DiskFault::NoAnswer => "silent: it doesn't answer",
         DiskFault::Other(_) => "refusing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_wants_a_reboot_is_told_what_is_known_of_the_disk_and_its_server() {
+        let tree = tempfile::tempdir().unwrap();
+        let world = World::new(tree.path());
+        for (said, expected) in [
+            (Ok(()), Vec::new()),
+            (Err(Errno::NOSPC), vec!["the disk is full (ENOSPC)"]),
+            (Err(Errno::ROFS), vec!["the disk is read-only (EROFS)"]),
+            (Err(Errno::DQUOT), vec!["the disk is at its quota (EDQUOT)"]),
+        ] {
+            assert_eq!(warnings(&begin(&world, said)), expected, "{said:?}");
+        }
+        let mut verdicts = Verdicts::of_nfs(0);
+        assert_eq!(warnings(&verdicts), Vec::<String>::new());
+        verdicts.handle(Input::InBand(verdict::InBand::Stale), 1_000);
+        let stale = warnings(&verdicts);
+        assert!(stale[0].contains("ESTALE"), "{stale:?}");
+        let mut verdicts = Verdicts::of_nfs(0);
+        let waiting = verdict::InBand::Waiting { since_ms: 1_000 };
+        verdicts.handle(Input::InBand(waiting), 60_000);
+        let stalled = warnings(&verdicts);
+        assert!(stalled[0].contains("doesn't answer"), "{stalled:?}");
     }
 }

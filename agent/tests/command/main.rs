@@ -11,5 +11,7 @@ mod orders;
 mod pi;
 mod properties;
 mod reboots;
+mod reinstall_crashes;
+mod reinstalls;
 mod reports;
 mod world;

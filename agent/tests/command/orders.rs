@@ -1,6 +1,6 @@
 //! What operators send: signed commands, in every state of freshness. It doesn't know what an agent makes of them.
 use picket_proto::{
-    BootId, Command, DeviceId, Nonce, OperationId,
+    BootId, Command, DeviceId, Nonce, OperationId, Reinstall,
     command::{Action, Target},
 };
 use picket_test_keys::TestKey;
@@ -15,6 +15,25 @@ pub(super) const CONFIGURE: Action = Action::Configure {
     window_ms: None,
 };
 pub(super) const QUERY_LAST: Action = Action::Query { operation: None };
+
+/// An image, with the hold or without.
+pub(super) fn reinstall(hold: bool) -> Action {
+    Action::Reinstall(Reinstall {
+        image: "debian-13".to_owned(),
+        digest: [0xd1; 32],
+        hostname: Some("pi-12".to_owned()),
+        ssh_keys: vec!["ssh-ed25519 AAAA anna".to_owned()],
+        hold,
+        discard_old: false,
+        keep_old_days: 0,
+    })
+}
+
+pub(super) fn activate(other: u8) -> Action {
+    Action::Activate {
+        operation: operation(other),
+    }
+}
 
 /// The operation with that number.
 pub(super) fn operation(number: u8) -> OperationId {

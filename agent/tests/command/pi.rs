@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fs, path::PathBuf, time::Duration};
 
 use picket_proto::{BootId, Channel, Quality, WallClock};
 use picketd::{
-    command::{Action, CommandSettings, Commands, Input, Now},
+    command::{Action, CommandSettings, Commands, Input, Now, Slots},
     config::Periods,
     host::{self, AnyHost, Host, HostEvent},
     journal::{self, Journal, Record},
@@ -254,6 +254,11 @@ impl Pi {
                     .answers
                     .push_back(Input::Configured { result: Ok(()) });
             }
+            Action::Install(_)
+            | Action::Remove(_)
+            | Action::GiveUp
+            | Action::Arm { .. }
+            | Action::Commit => panic!("there are no slots: {action:?}"),
             Action::Note(_) | Action::Flush | Action::Status(_) => {}
         }
         self.step()
@@ -324,6 +329,7 @@ fn commands(boot: BootId, record: Option<Record>, nonces: u8) -> Commands {
         boot,
         signers: Some(signers),
         unjudged: Unjudged::Refuse,
+        slots: Slots::Missing("this tree has no slots".to_owned()),
         periods: Periods::default(),
     };
     let mut nonce = nonces;

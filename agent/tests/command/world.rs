@@ -3,10 +3,14 @@
 use std::{cell::Cell, rc::Rc};
 
 use picket_proto::{
-    Action as Wanted, BootId, Channel, Nonce, Pong, Quality, Report, WallClock, frame,
+    Action as Wanted, BootId, Channel, Nonce, OperationId, Pong, Quality, Report, RootSlot,
+    WallClock, frame,
 };
 use picketd::{
-    command::{Action, CommandSettings, Commands, Input, LastOperation, Now},
+    command::{
+        Action, BootRecordSaid, CommandSettings, Commands, Input, Install, LastOperation, Now,
+        Slots, Standing, WorkerEvent,
+    },
     config::Periods,
     host::{HostEvent, Preflight},
     journal::{Outcome, Record},
@@ -26,6 +30,11 @@ pub(super) enum Did {
     Configure(Periods),
     Flush,
     Status(LastOperation),
+    Install(Box<Install>),
+    Remove(Option<RootSlot>),
+    GiveUp,
+    Arm(RootSlot),
+    Commit,
     Note(Report),
     Report(Report),
     Pong(Pong),
@@ -50,13 +59,68 @@ pub(super) struct World {
     pub(super) dies_after: Option<usize>,
     /// What processes there were.
     pub(super) processes: u32,
+    /// What boots.
+    pub(super) boot_record: BootRecord,
+    /// The write of the boot record that is under way.
+    pub(super) changing: Option<BootRecord>,
+    /// A child is at work: the slot that it fills; or it removes.
+    pub(super) filling: Option<RootSlot>,
+    pub(super) removing: bool,
+    /// The machine was off.
+    comes_up: bool,
+}
+
+/// The boot record, the slot that runs, and what the initramfs makes of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BootRecord {
+    pub(super) active: RootSlot,
+    pub(super) mounted: RootSlot,
+    pub(super) trial: Option<(RootSlot, OperationId, u8)>,
+    pub(super) fallback: Option<OperationId>,
+}
+
+impl BootRecord {
+    fn new() -> Self {
+        Self {
+            active: RootSlot::A,
+            mounted: RootSlot::A,
+            trial: None,
+            fallback: None,
+        }
+    }
+
+    fn boots(&mut self) {
+        self.mounted = match &mut self.trial {
+            Some((slot, _, left @ 1..)) => {
+                *left -= 1;
+                *slot
+            }
+            Some((_, operation, _)) => {
+                self.fallback = Some(*operation);
+                self.trial = None;
+                self.active
+            }
+            None => self.active,
+        };
+    }
+
+    fn standing(&self) -> Slots {
+        let trial = self.trial.filter(|(slot, ..)| *slot == self.mounted);
+        let fallback = self.fallback;
+        Slots::Are(Standing {
+            mounted: self.mounted,
+            trial: trial.map(|(_, operation, _)| operation),
+            fallback: fallback.map(|operation| (operation, "no attempt was committed".to_owned())),
+            images: Ok(()),
+        })
+    }
 }
 
 impl World {
     pub(super) fn new() -> Self {
         let nonce = Rc::new(Cell::new(0));
         let mut world = Self {
-            core: process(1, &nonce, None),
+            core: process(1, &nonce, None, BootRecord::new().standing()),
             now_ms: 60_000,
             boots: 1,
             nonce,
@@ -68,6 +132,11 @@ impl World {
             did: Vec::new(),
             dies_after: None,
             processes: 1,
+            boot_record: BootRecord::new(),
+            changing: None,
+            filling: None,
+            removing: false,
+            comes_up: false,
         };
         world.input(Input::Connected);
         world
@@ -161,6 +230,26 @@ impl World {
         }
     }
 
+    /// The boot record is written.
+    pub(super) fn changed(&mut self) {
+        if let Some(record) = self.changing.take() {
+            self.boot_record = record;
+            self.input(Input::BootRecord(BootRecordSaid::Written));
+        }
+    }
+
+    /// The child says that.
+    pub(super) fn child(&mut self, event: WorkerEvent) {
+        let last = matches!(
+            event,
+            WorkerEvent::Staged { .. } | WorkerEvent::Cleaned | WorkerEvent::Failed { .. }
+        );
+        if last {
+            (self.filling, self.removing) = (None, false);
+        }
+        self.input(Input::Worker(event));
+    }
+
     /// Time passes, and the agent is woken when it wants to be.
     pub(super) fn pass(&mut self, ms: u64) {
         let end = self.now_ms + ms;
@@ -186,7 +275,19 @@ impl World {
         self.in_flight.clear();
         self.connected = false;
         self.processes += 1;
-        self.core = process(self.boots, &self.nonce, self.disk.clone());
+        // The write of the boot record likewise; the child ends with its parent.
+        let came_through = self.changing.take().filter(|_| self.processes % 2 == 1);
+        if let Some(record) = came_through {
+            let mounted = self.boot_record.mounted;
+            self.boot_record = BootRecord { mounted, ..record };
+        }
+        (self.filling, self.removing) = (None, false);
+        if self.comes_up {
+            self.boot_record.boots();
+            self.comes_up = false;
+        }
+        let slots = self.boot_record.standing();
+        self.core = process(self.boots, &self.nonce, self.disk.clone(), slots);
     }
 
     /// The machine comes up again in another boot.
@@ -194,6 +295,7 @@ impl World {
         self.boots += 1;
         self.now_ms = 20_000;
         self.going_down = false;
+        self.comes_up = true;
         self.crash();
     }
 
@@ -239,6 +341,46 @@ impl World {
                 Did::Record(record)
             }
             Action::Configure(periods) => Did::Configure(periods),
+            Action::Install(install) => {
+                assert!(self.filling.is_none() && !self.removing, "two children");
+                assert_ne!(
+                    install.slot, self.boot_record.mounted,
+                    "the slot that runs is filled"
+                );
+                self.filling = Some(install.slot);
+                Did::Install(install)
+            }
+            Action::Remove(slot) => {
+                assert!(self.filling.is_none() && !self.removing, "two children");
+                assert_ne!(
+                    slot,
+                    Some(self.boot_record.mounted),
+                    "the slot that runs is removed"
+                );
+                self.removing = true;
+                Did::Remove(slot)
+            }
+            Action::GiveUp => Did::GiveUp,
+            Action::Arm { slot, operation } => {
+                assert_ne!(
+                    slot, self.boot_record.mounted,
+                    "the slot that runs is armed"
+                );
+                self.changing = Some(BootRecord {
+                    trial: Some((slot, operation, 3)),
+                    ..self.boot_record.clone()
+                });
+                Did::Arm(slot)
+            }
+            Action::Commit => {
+                self.changing = Some(BootRecord {
+                    active: self.boot_record.mounted,
+                    trial: None,
+                    fallback: None,
+                    ..self.boot_record.clone()
+                });
+                Did::Commit
+            }
             Action::Flush => Did::Flush,
             Action::Status(last) => Did::Status(last),
         };
@@ -246,7 +388,7 @@ impl World {
     }
 }
 
-fn process(boots: u8, nonce: &Rc<Cell<u8>>, record: Option<Record>) -> Commands {
+fn process(boots: u8, nonce: &Rc<Cell<u8>>, record: Option<Record>, slots: Slots) -> Commands {
     let (signers, problems) = AllowedSigners::parse(&orders::key().line("ops@noc"));
     assert!(problems.is_empty());
     let settings = CommandSettings {
@@ -254,6 +396,7 @@ fn process(boots: u8, nonce: &Rc<Cell<u8>>, record: Option<Record>) -> Commands 
         boot: orders::boot(boots),
         signers: Some(signers),
         unjudged: Unjudged::Refuse,
+        slots,
         periods: Periods::default(),
     };
     let nonce = Rc::clone(nonce);
@@ -269,6 +412,9 @@ fn short(did: Did) -> Option<String> {
     let words = |report: Report| {
         let number = report.operation.map_or(0, |operation| operation.0[0]);
         let state = report.state.unwrap();
+        if let Some(progress) = report.progress {
+            return format!("{number} {state} {}/{}", progress.bytes, progress.of_bytes);
+        }
         match report.reason {
             Some(reason) => format!("{number} {state} {reason}"),
             None => format!("{number} {state}"),
@@ -282,6 +428,12 @@ fn short(did: Did) -> Option<String> {
         Did::Configure(periods) => {
             format!("CONFIGURE {}/{}", periods.period_ms(), periods.window_ms())
         }
+        Did::Install(install) => format!("INSTALL {}", install.slot),
+        Did::Remove(Some(slot)) => format!("REMOVE {slot}"),
+        Did::Remove(None) => "REMOVE".to_owned(),
+        Did::GiveUp => "GIVE UP".to_owned(),
+        Did::Arm(slot) => format!("ARM {slot}"),
+        Did::Commit => "COMMIT".to_owned(),
         Did::Flush => "FLUSH".to_owned(),
         Did::Report(report) => words(report),
         Did::Pong(_) => "pong".to_owned(),

@@ -67,7 +67,8 @@ fn a_child_that_is_killed_at_any_time_leaves_no_half_slot_and_the_next_one_clean
         assert!(!slots.contains(&"b".to_owned()), "{slots:?}");
         assert_eq!(
             rig.give(&Order::Clean {
-                export: rig.export()
+                export: rig.export(),
+                slot: None,
             }),
             [Event::Cleaned]
         );

@@ -1,6 +1,7 @@
 //! Commands that are signed as they should be, and say what they should not.
 use picket_proto::{
-    Action, BootId, Channel, Command, DeviceId, Ping, Reason, Target, Topic, frame,
+    Action, BootId, Channel, Command, DeviceId, Ping, Reason, Reinstall, SignedCommand, Target,
+    Topic, frame,
 };
 
 use super::{Case, Forge, PACKET_LIMIT};
@@ -134,16 +135,68 @@ impl Forge<'_> {
                 nobodys,
             ),
         ];
-        let reinstall = Action::Activate {
+        cases.extend(self.wrong_reinstalls());
+        cases.push(self.largest());
+        // The last, for it is taken on before it is refused, and takes the nonce with it.
+        let nothing_holds = Action::Activate {
             operation: operation(),
         };
-        cases.push(self.case(
-            "its action is not built yet",
-            Reason::Unsupported,
-            reinstall,
-        ));
-        cases.push(self.largest());
+        cases.push(self.case("nothing holds", Reason::UnknownOperation, nothing_holds));
         cases
+    }
+
+    /// Reinstalls of a machine without slots, and by somebody who may not.
+    fn wrong_reinstalls(&self) -> Vec<Case> {
+        let reinstall = |image: &str, hostname: &str| {
+            Action::Reinstall(Reinstall {
+                image: image.to_owned(),
+                digest: [0xd1; 32],
+                hostname: Some(hostname.to_owned()),
+                ssh_keys: vec!["ssh-ed25519 AAAA anna".to_owned()],
+                hold: false,
+                discard_old: true,
+                keep_old_days: 0,
+            })
+        };
+        let activate = Action::Activate {
+            operation: operation(),
+        };
+        let long = self.of(reinstall(&"i".repeat(65), "pi")).payload();
+        let operating = self.of(reinstall("debian", "pi")).payload();
+        let activating = self.of(activate).payload();
+        vec![
+            self.case(
+                "there are no slots",
+                Reason::NoSlots,
+                reinstall("debian", "pi"),
+            ),
+            self.case(
+                "it names a path",
+                Reason::NoSlots,
+                reinstall("../../etc", "pi"),
+            ),
+            self.reinstalling("its image's name is too long", Reason::Malformed, long),
+            self.signed(
+                "it is signed for operating",
+                Reason::WrongPrivilege,
+                operating,
+            ),
+            self.signed(
+                "it too is signed for operating",
+                Reason::WrongPrivilege,
+                activating,
+            ),
+        ]
+    }
+
+    fn reinstalling(&self, why: &'static str, reason: Reason, payload: Vec<u8>) -> Case {
+        let signature = self.operator.key().sign("picket-reinstall@1", &payload);
+        Case {
+            why,
+            reason,
+            operation: Command::operation_of(&payload),
+            frame: frame::encode(&SignedCommand { payload, signature }),
+        }
     }
 
     /// A command that fills a packet to the last byte.

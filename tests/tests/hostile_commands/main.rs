@@ -25,7 +25,7 @@ fn signatures_that_are_wrong_are_refused_each_for_its_reason() {
 fn contents_that_are_wrong_are_refused_each_for_its_reason() {
     let bed = Bed::start();
     let cases = bed.forge().contents();
-    assert!(cases.len() >= 21, "{} cases", cases.len());
+    assert!(cases.len() >= 26, "{} cases", cases.len());
     bed.refuse_all(&cases);
     bed.is_unharmed();
 }

@@ -17,8 +17,12 @@ impl Machine {
             let detail = format!("this picketd knows of no operation {other}, and gave up nothing");
             return Turn::refused(Reason::UnknownOperation, detail);
         };
+        if self.give_up_reinstall(other, &by) {
+            return Turn::to(State::Succeeded);
+        }
+        let ours = self.reinstall.as_ref().map(|one| one.operation);
         let reboot = self.reboot.as_ref().filter(|one| one.operation == other);
-        if reboot.is_some_and(Reboot::is_cancellable) {
+        if ours != Some(other) && reboot.is_some_and(Reboot::is_cancellable) {
             self.turn(other, Turn::to(State::Cancelled).saying(by), now_ms);
             return Turn::to(State::Succeeded);
         }

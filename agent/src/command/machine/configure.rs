@@ -4,10 +4,10 @@
 //! start finds both or neither.
 use picket_proto::{OperationId, Reason, State};
 
-use super::{Action, Machine, PATIENCE_MS, Step, Turn};
+use super::{Action, Machine, PATIENCE_MS, Step, Turn, reinstall_record::put};
 use crate::{
     config::Periods,
-    journal::{MOST_OPERATIONS, Outcome, Record, Recorded},
+    journal::{Outcome, Record, Recorded},
 };
 
 /// The number of this action.
@@ -67,6 +67,9 @@ impl Machine {
 
     pub(super) fn journal(&mut self, outcome: Outcome, now_ms: u64) {
         match outcome {
+            Outcome::Written | Outcome::Failed(_) | Outcome::Unknown if self.reinstall_writes() => {
+                self.reinstall_recorded(outcome, now_ms);
+            }
             Outcome::Written => self.written(now_ms),
             Outcome::Failed(words) => self.not_written(words, now_ms),
             Outcome::Unknown => self.unsure(now_ms),
@@ -153,7 +156,7 @@ impl Machine {
             .known
             .get(operation)
             .map_or(0, |known| known.fingerprint);
-        record.operations.push(Recorded {
+        let recorded = Recorded {
             operation,
             action: CONFIGURE,
             state: State::Succeeded,
@@ -161,12 +164,8 @@ impl Machine {
             fingerprint,
             boot: self.boot,
             boots: 0,
-        });
-        if record.operations.len() > MOST_OPERATIONS {
-            let ended = |one: &Recorded| one.state.is_final();
-            let at = record.operations.iter().position(ended);
-            record.operations.remove(at.unwrap_or(0));
-        }
+        };
+        put(&mut record, recorded);
         record
     }
 

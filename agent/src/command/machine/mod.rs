@@ -13,6 +13,19 @@
 //!                                  |     '- inhibited --|--------------------------> Refused
 //!                                  '------- cancel -----'- until the host is told -> Cancelled
 //!
+//! reinstall  order -> Accepted -> Preflight -> Fetching -> Unpacking -> Sealed -> Personalised -> Staged
+//!                      | |            '---- fails, or its process dies ----------|-------------'--> Failed
+//!                      | '- not recorded ----------------------------------------|----------------> Refused
+//!                      '--- cancel ----------------------------------------------'----------------> Cancelled
+//!
+//!            Staged -- at once, or activated -> Armed -> Rebooting =====> Trial -> Committed -> Cleaning -> Succeeded
+//!               | '- the boot record isn't written -----------|------------|----------------------------> Failed
+//!               |                                             '== the slot before, its trial is over ===> RolledBack
+//!               '- cancel, as long as it holds ---------------------------------------------------------> Cancelled
+//!
+//! activate   order --- the other one holds and goes on, or goes on already --------> Succeeded
+//!              '------ nothing is there that holds --------------------------------> Refused
+//!
 //! configure  order -> Accepted --- written, applied -------------------------------> Succeeded
 //!                      | | |                                                          ^
 //!                      | | '- the disk is silent, 15 s -> Unknown - written, applied -'
@@ -29,7 +42,7 @@
 use picket_proto::{BootId, OperationId, Reason, Report, State, command};
 
 use super::{
-    Action, LastOperation,
+    Action, BootRecordSaid, LastOperation, Slots, WorkerEvent,
     known::{Known, Operation},
     order::Order,
 };
@@ -44,11 +57,16 @@ mod configure;
 mod identify;
 mod reboot;
 mod recovery;
+mod reinstall;
+mod reinstall_boot;
+mod reinstall_record;
+mod reinstall_recovery;
 mod turn;
 
 use configure::Configure;
 use identify::Identify;
 use reboot::Reboot;
+use reinstall::Reinstalling;
 use turn::{Turn, bounded, capped, unsupported};
 
 /// An operation makes at most this many transitions in a boot.
@@ -78,6 +96,10 @@ pub(super) enum Event {
     Host(HostEvent),
     /// What became of [`Action::Configure`].
     Configured(Result<(), String>),
+    /// See [`WorkerEvent`].
+    Worker(WorkerEvent),
+    /// What became of [`Action::Arm`] or [`Action::Commit`].
+    BootRecord(BootRecordSaid),
     /// Time has passed.
     Deadline,
 }
@@ -94,6 +116,8 @@ pub(super) enum Link {
 pub(super) enum Step {
     /// Tell this transition.
     Tell(Report),
+    /// Tell how far it is, if nothing newer is to be told.
+    Progress(Report),
     /// Have this done.
     Do(Action),
 }
@@ -111,12 +135,19 @@ pub(super) struct Machine {
     reboot: Option<Reboot>,
     configure: Option<Configure>,
     identify: Option<Identify>,
+    reinstall: Option<Reinstalling>,
+    slots: Slots,
     steps: Vec<Step>,
 }
 
 impl Machine {
-    /// The machine at a start, with what the journal holds.
-    pub(super) fn new(boot: BootId, periods: Periods, record: Option<Record>) -> Self {
+    /// The machine at a start, with what the export and the journal hold.
+    pub(super) fn new(
+        boot: BootId,
+        periods: Periods,
+        slots: Slots,
+        record: Option<Record>,
+    ) -> Self {
         let mut machine = Self {
             boot,
             periods,
@@ -126,9 +157,12 @@ impl Machine {
             reboot: None,
             configure: None,
             identify: None,
+            reinstall: None,
+            slots,
             steps: Vec::new(),
         };
         machine.recover(record.unwrap_or_default());
+        machine.recover_trial();
         machine
     }
 
@@ -139,7 +173,10 @@ impl Machine {
             Event::Proven(order) => self.proven(order, now_ms),
             Event::Link(link) => self.link(link, now_ms),
             Event::Told(operation, State::Rebooting) => self.told(operation, now_ms),
+            Event::Told(operation, State::Trial) => self.trial_is_told(operation),
             Event::Told(..) | Event::Deadline => {}
+            Event::Worker(event) => self.worker(event, now_ms),
+            Event::BootRecord(said) => self.boot_record(said, now_ms),
             Event::Journal(outcome) => self.journal(outcome, now_ms),
             Event::Host(HostEvent::Preflighted(found)) => self.preflighted(found, now_ms),
             Event::Host(HostEvent::Rung(words)) => self.rung(words, now_ms),
@@ -159,6 +196,7 @@ impl Machine {
             self.reboot.as_ref().map(|reboot| reboot.until_ms),
             self.configure.as_ref().and_then(|one| one.until_ms),
             self.identify.as_ref().and_then(|one| one.until_ms),
+            self.reinstall.as_ref().and_then(Reinstalling::deadline),
             (!self.steps.is_empty()).then_some(0),
         ];
         times.into_iter().flatten().min()
@@ -168,18 +206,18 @@ impl Machine {
     pub(super) fn objection(&self, action: &command::Action) -> Option<(Reason, String)> {
         use command::Action as Wanted;
         match action {
-            Wanted::Unknown { .. } | Wanted::Reinstall(_) | Wanted::Activate { .. } => {
-                Some((Reason::Unsupported, unsupported(action.id())))
-            }
+            Wanted::Unknown { id, .. } => Some((Reason::Unsupported, unsupported(*id))),
+            Wanted::Reinstall(wanted) => self.reinstall_objection(wanted),
             Wanted::Reboot { .. } => self.busy(self.acting()),
             Wanted::Configure {
                 sample_every_ms,
                 window_ms,
             } => match self.periods.with(*sample_every_ms, *window_ms) {
                 Err(error) => Some((Reason::OutOfRange, error)),
-                Ok(_) => self.busy(self.acting().or(self.recording())),
+                Ok(_) => self.busy(self.acting().or(self.recording()).or(self.writing())),
             },
             Wanted::Identify { .. } => self.busy(self.identify.as_ref().map(|one| one.operation)),
+            Wanted::Activate { .. } => self.busy(self.recording()),
             Wanted::Cancel { .. } | Wanted::Query { .. } => None,
         }
     }
@@ -208,7 +246,16 @@ impl Machine {
     fn acting(&self) -> Option<OperationId> {
         let reboot = self.reboot.as_ref().map(|reboot| reboot.operation);
         let configure = self.configure.as_ref().filter(|one| one.is_acting());
-        reboot.or(configure.map(|one| one.operation))
+        let reinstall = self.reinstall.as_ref().filter(|one| one.is_acting());
+        reboot
+            .or(configure.map(|one| one.operation))
+            .or(reinstall.map(|one| one.operation))
+    }
+
+    /// The reinstall that the journal writes for.
+    fn writing(&self) -> Option<OperationId> {
+        let reinstall = self.reinstall.as_ref().filter(|one| one.writing.is_some());
+        reinstall.map(|one| one.operation)
     }
 
     fn recording(&self) -> Option<OperationId> {
@@ -228,8 +275,10 @@ impl Machine {
     fn ordered(&mut self, order: Order, now_ms: u64) {
         use command::Action as Wanted;
         let (operation, action) = (order.operation, order.action.clone());
-        if let Wanted::Cancel { operation: other } = action {
-            return self.cancel(order, other, now_ms);
+        match action {
+            Wanted::Cancel { operation: other } => return self.cancel(order, other, now_ms),
+            Wanted::Activate { operation: other } => return self.activate(order, other, now_ms),
+            _ => {}
         }
         self.take_on(order);
         self.turn(operation, Turn::to(State::Accepted), now_ms);
@@ -240,9 +289,9 @@ impl Machine {
                 window_ms,
             } => self.begin_configure(operation, (sample_every_ms, window_ms), now_ms),
             Wanted::Identify { seconds } => self.begin_identify(operation, seconds, now_ms),
+            Wanted::Reinstall(wanted) => self.begin_reinstall(operation, wanted),
             Wanted::Cancel { .. }
             | Wanted::Query { .. }
-            | Wanted::Reinstall(_)
             | Wanted::Activate { .. }
             | Wanted::Unknown { .. } => {
                 let detail = unsupported(action.id());
@@ -266,6 +315,7 @@ impl Machine {
         self.reboot_is_late(now_ms);
         self.configure_is_late(now_ms);
         self.identify_is_late(now_ms);
+        self.reinstall_is_late(now_ms);
     }
 
     fn take_on(&mut self, order: Order) {
@@ -279,6 +329,7 @@ impl Machine {
             self.reboot.as_ref().map(|one| one.operation),
             self.configure.as_ref().map(|one| one.operation),
             self.identify.as_ref().map(|one| one.operation),
+            self.reinstall.as_ref().map(|one| one.operation),
         ];
         slots.into_iter().flatten().collect()
     }
@@ -307,6 +358,7 @@ impl Machine {
     fn release(&mut self, operation: OperationId) {
         self.reboot.take_if(|one| one.operation == operation);
         self.configure.take_if(|one| one.operation == operation);
+        self.reinstall.take_if(|one| one.operation == operation);
         if let Some(one) = &mut self.identify {
             one.until_ms.take_if(|_| one.operation == operation);
         }
@@ -343,7 +395,7 @@ mod tests {
         let states: BTreeSet<&str> = words
             .filter(|word| word.starts_with(char::is_uppercase))
             .collect();
-        let expected = "Accepted Cancelled Failed Preflight Rebooting Refused Succeeded Unknown";
+        let expected = "Accepted Armed Cancelled Cleaning Committed Failed Fetching Personalised Preflight Rebooting Refused RolledBack Sealed Staged Succeeded Trial Unknown Unpacking";
         assert_eq!(states, expected.split(' ').collect());
     }
 }

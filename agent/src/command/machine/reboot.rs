@@ -83,6 +83,18 @@ impl Machine {
         self.announce(operation, warnings, now_ms);
     }
 
+    /// The way down of another operation.
+    pub(super) fn go_down_for(&mut self, operation: OperationId, now_ms: u64) {
+        self.reboot = Some(Reboot {
+            operation,
+            until_ms: now_ms,
+            stage: Stage::Telling,
+        });
+        let known = self.known.get(operation);
+        let warnings = known.map_or(Vec::new(), |known| known.warnings.clone());
+        self.announce(operation, warnings, now_ms);
+    }
+
     pub(super) fn told(&mut self, operation: OperationId, now_ms: u64) {
         if self.rebooting() == Some((operation, Stage::Telling)) {
             self.go_down(now_ms);
@@ -104,6 +116,9 @@ impl Machine {
 
     pub(super) fn stayed(&mut self, words: String, now_ms: u64) {
         if let Some((operation, Stage::GoingDown)) = self.rebooting() {
+            if self.is_reinstall(operation) {
+                return self.reinstall_stays_up(operation, &words, now_ms);
+            }
             let detail = format!("the machine stays up: {words}; switch its port off and on");
             self.turn(operation, Turn::failed(Reason::Host, detail), now_ms);
         }
@@ -121,6 +136,9 @@ impl Machine {
                 self.announce(operation, vec![warning], now_ms);
             }
             Stage::Telling => self.go_down(now_ms),
+            Stage::GoingDown if self.is_reinstall(operation) => {
+                self.reinstall_stays_up(operation, "15 minutes have passed", now_ms);
+            }
             Stage::GoingDown => {
                 let detail = "the machine is still up after 15 minutes; switch its port off and on";
                 let turn = Turn::failed(Reason::TimedOut, detail.to_owned());
@@ -152,6 +170,11 @@ impl Machine {
             reboot.stage = stage;
             reboot.until_ms = until_ms;
         }
+    }
+
+    fn is_reinstall(&self, operation: OperationId) -> bool {
+        let reinstall = self.reinstall.as_ref();
+        reinstall.is_some_and(|one| one.operation == operation)
     }
 
     fn rebooting(&self) -> Option<(OperationId, Stage)> {

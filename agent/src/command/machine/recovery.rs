@@ -4,8 +4,14 @@
 //! An operation that crosses boots gets rows of its own here, and the journal an entry with one more boot at each start.
 use picket_proto::{Reason, State, command};
 
-use super::{MOST_BOOTS, Machine, Operation, Step, bounded, configure::CONFIGURE};
-use crate::journal::{Record, Recorded};
+use super::{
+    MOST_BOOTS, Machine, Operation, Step, bounded, configure::CONFIGURE,
+    reinstall_record::REINSTALL,
+};
+use crate::{
+    command::Slots,
+    journal::{Record, Recorded},
+};
 
 /// Which recorded states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +23,20 @@ enum Stands {
 
 /// Whether the machine was booted since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Boot {
+pub(super) enum Boot {
     Same,
     Changed,
 }
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
+pub(super) enum Then {
     /// It is over; an order that comes again is told so.
     Remember,
     /// A newer agent's, under way: it stays in the journal as it is, and nothing is done.
     Leave,
+    /// A reinstall that is under way: another table says what is done.
+    GoOn,
     /// It can't be: fail it, and say so.
     Impossible,
 }
@@ -45,6 +53,7 @@ const TABLE: &[Row] = &[
     (&[CONFIGURE],                                  Stands::Succeeded, Then::Remember,   Then::Remember),
     (&[CONFIGURE],  /* only recorded as done */     Stands::Any,       Then::Impossible, Then::Impossible),
     (ANY,                                           Stands::Final,     Then::Remember,   Then::Remember),
+    (&[REINSTALL],                                  Stands::Any,       Then::GoOn,       Then::GoOn),
     (ANY,                                           Stands::Any,       Then::Leave,      Then::Leave),
 ];
 
@@ -62,7 +71,24 @@ impl Machine {
                 true => Boot::Same,
                 false => Boot::Changed,
             };
-            let operation = remembered(&recorded, judge(&recorded, boot));
+            let then = match judge(&recorded, boot) {
+                Then::GoOn => self.go_on_with(at, boot),
+                then => then,
+            };
+            let recorded = self.record.operations[at];
+            let operation = remembered(&recorded, then);
+            let keys = self.host_keys_of(operation.id);
+            let operation = Operation {
+                host_keys: keys,
+                ..operation
+            };
+            let operation = match (&self.slots, then) {
+                (Slots::Missing(why), Then::Leave) if operation.action == REINSTALL => Operation {
+                    detail: Some(bounded(&format!("nobody can go on with it: {why}"))),
+                    ..operation
+                },
+                _ => operation,
+            };
             if operation.reason != recorded.reason {
                 self.record.operations[at].state = operation.state;
                 self.record.operations[at].reason = operation.reason;
@@ -108,7 +134,7 @@ fn remembered(recorded: &Recorded, then: Then) -> Operation {
                 "a newer picketd began it, and this one can't go on with it; update picketd";
             (recorded.state, recorded.reason, Some(detail.to_owned()))
         }
-        Then::Remember => (recorded.state, recorded.reason, None),
+        Then::Remember | Then::GoOn => (recorded.state, recorded.reason, None),
     };
     Operation {
         id: recorded.operation,
@@ -119,6 +145,8 @@ fn remembered(recorded: &Recorded, then: Then) -> Operation {
         reason,
         detail: detail.map(|words| bounded(&words)),
         warnings: Vec::new(),
+        host_keys: Vec::new(),
+        hold: false,
         since_ms: None,
         transitions: 0,
     }
@@ -158,7 +186,8 @@ mod tests {
             operations,
             ..Record::default()
         };
-        Machine::new(OURS, Periods::default(), Some(record))
+        let slots = Slots::Missing("there are none".to_owned());
+        Machine::new(OURS, Periods::default(), slots, Some(record))
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Tests of the journal's bytes.
-use picket_proto::{BootId, OperationId, Reason, State, UnknownField};
+use picket_proto::{BootId, OperationId, Reason, RootSlot, State, UnknownField};
 use proptest::prelude::*;
 
 use super::*;
@@ -7,7 +7,7 @@ use crate::{
     blocks::{Bad, CRC, HEAD},
     config::Periods,
     crc32::crc32,
-    journal::{MOST_OPERATIONS, Recorded, fields::MOST_UNKNOWN},
+    journal::{MOST_OPERATIONS, Recorded, Reinstalled, fields::MOST_UNKNOWN},
 };
 
 const DEVICE: DeviceId = DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]);
@@ -234,7 +234,15 @@ fn the_largest_record_fits_and_of_too_many_operations_the_newest_are_kept() {
     let body = vec![0xee; MOST_UNKNOWN - 4];
     let mut record = Record {
         operations: (0..70).map(operation).collect(),
-        unknown: vec![UnknownField { id: 3, body }],
+        reinstall: Some(Box::new(Reinstalled {
+            operation: OperationId([9; 16]),
+            slot: RootSlot::A,
+            keep_old: true,
+            digest: [0xff; 32],
+            image: "i".repeat(64),
+            host_keys: vec!["k".repeat(120); 4],
+        })),
+        unknown: vec![UnknownField { id: 4, body }],
         ..record()
     };
     let block = write(&record, 8, DEVICE).unwrap();
@@ -252,7 +260,7 @@ fn what_a_newer_agent_recorded_is_kept() {
         body: body.into(),
     };
     let record = Record {
-        unknown: vec![field(3, b"slot"), field(65_535, b"")],
+        unknown: vec![field(4, b"slot"), field(65_535, b"")],
         ..record()
     };
     let block = write(&record, 8, DEVICE).unwrap();
@@ -318,7 +326,7 @@ fn any_record() -> impl Strategy<Value = Record> {
                 boots: state,
             })
             .collect(),
-        unknown: Vec::new(),
+        ..Record::default()
     })
 }
 
@@ -376,7 +384,7 @@ fn record() -> Record {
     Record {
         periods: Some(Periods::new(10_000, 60_000).unwrap()),
         operations: vec![operation(0x11), failed],
-        unknown: Vec::new(),
+        ..Record::default()
     }
 }
 

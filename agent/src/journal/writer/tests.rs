@@ -253,7 +253,7 @@ async fn of_too_many_operations_the_newest_are_written() {
         ..Record::default()
     };
     let newest = Record {
-        operations: (6..70).map(recorded).collect(),
+        operations: (70 - MOST_OPERATIONS as u8..70).map(recorded).collect(),
         ..Record::default()
     };
     let mut opened = start(vec![Step::Open(new()), Step::Write(newest, Ok(()))]);
