@@ -1,5 +1,6 @@
 //! The only place that reads clocks: time since boot, the wall clock and how far to trust it, the tick timer, alarm and bell.
 mod bell;
+pub mod certificates;
 mod timers;
 mod wall;
 

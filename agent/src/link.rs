@@ -7,6 +7,7 @@ mod access;
 mod addresses;
 mod backoff;
 mod client;
+mod distrust;
 mod guard;
 mod inlet;
 mod resolver;
@@ -21,7 +22,8 @@ use tokio::sync::mpsc;
 
 use crate::{config::LinkSettings, telemetry::DeliveryId};
 
-pub use access::{Access, AccessError};
+pub use access::{Access, AccessError, Credentials};
+pub use distrust::Distrust;
 pub use session::Awaited;
 
 /// Publishes that wait for the link's task; it takes them at once, so more means that it hangs.
@@ -94,6 +96,17 @@ pub enum Cause {
         "the broker refused the connection: {0}; look at user, password_file and the certificate, and at the broker's log"
     )]
     Refused(String),
+    /// One of the two doesn't trust the other's certificate.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
+    /// TLS was agreed on, and then the peer hung up without an answer.
+    #[error(
+        "the broker hung up after TLS was agreed on: {0}; it does so when it wants a certificate (certificate and key in [tls]) or has too many connections; look at the broker's log"
+    )]
+    HungUp(String),
+    /// The credentials were read again, and they are others.
+    #[error("the credentials changed, so the connection is made anew")]
+    Renewed,
     /// The peer ended the TLS handshake, or answered with something else.
     #[error(
         "{0}; does the broker's port speak TLS? for one that doesn't, write mqtt:// and its port"
@@ -132,6 +145,9 @@ pub trait Link {
     /// # Errors
     /// It was not taken.
     fn publish(&mut self, publish: Publish) -> Result<(), NotTaken>;
+    /// Other credentials: the connection is made anew with them, after what is unconfirmed is confirmed. The same ones change
+    /// nothing.
+    fn renew(&mut self, access: Access);
     /// Says goodbye after all that was published before; [`LinkEvent::Stopped`] follows, or never.
     fn stop(&mut self);
     /// The next event. Cancel-safe.
@@ -152,6 +168,8 @@ pub struct MqttLink {
 enum Order {
     /// Publish, if that connection is the present one.
     Publish(u32, Publish),
+    /// These credentials are in force.
+    Renew(Access),
     /// Say goodbye.
     Stop,
 }
@@ -198,6 +216,13 @@ impl Link for MqttLink {
         match self.orders.try_send(order) {
             Err(mpsc::error::TrySendError::Full(_)) => Err(NotTaken),
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+        }
+    }
+
+    fn renew(&mut self, access: Access) {
+        // One that isn't taken stays as it is until the next SIGHUP.
+        if self.orders.try_send(Order::Renew(access)).is_err() {
+            tracing::error!("the link is too busy for new credentials; send SIGHUP again");
         }
     }
 

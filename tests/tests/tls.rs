@@ -1,7 +1,7 @@
 //! The link over TLS with a real Mosquitto: what lets an agent in, what keeps it out, and what the log says then.
 #![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, net::Ipv4Addr, path::Path, process::Command, time::Duration};
 
 use picket_tests::{
     agent::{Agent, Setup},
@@ -9,6 +9,8 @@ use picket_tests::{
     certificates::{Authority, Certificate},
     eventually,
     mosquitto::{Mosquitto, free_port},
+    proxy::Proxy,
+    say,
     tree::Tree,
     watcher::Watcher,
 };
@@ -33,42 +35,84 @@ fn an_agent_that_trusts_the_brokers_authority_gets_its_ticks_through() {
     arrives(&watcher);
 }
 
+/// Each says what is wrong and the way out, and the waits between the attempts grow: a proxy before the broker counts them.
 #[test]
-fn what_keeps_an_agent_out_is_in_its_log_and_it_tries_again() {
+fn what_keeps_an_agent_out_is_in_its_log_and_it_tries_again_but_not_at_once() {
     let bed = Bed::start("localhost", "allow_anonymous true");
     let elsewhere = Bed::start("elsewhere", "allow_anonymous true");
+    let expired = Bed::start_with("localhost", "allow_anonymous true", Authority::vouched);
+    let wants = Bed::start(
+        "localhost",
+        "allow_anonymous true\nrequire_certificate true",
+    );
     let stranger = Authority::new(bed.folder.path(), "stranger");
-    let plain = format!("mqtts://localhost:{}", bed.broker.address().port());
-    let to_tls = format!("mqtt://localhost:{}", bed.tls_port);
-    for (case, broker, trust, said) in [
-        (
-            "another name",
-            elsewhere.url(),
-            elsewhere.trust(),
-            "not valid for name",
-        ),
-        (
-            "another authority",
-            bed.url(),
-            ca(&stranger),
-            "UnknownIssuer",
-        ),
-        ("TLS to a plain port", plain, bed.trust(), "speak TLS"),
-        ("plain to a TLS port", to_tls, String::new(), "want TLS"),
-    ] {
-        let mut agent = bed.agent(&broker, &trust);
-        eventually(
-            &format!("{case}: two attempts with {said:?} in the log"),
-            DEADLINE,
-            || {
-                let log = agent.process().stderr();
-                let attempts = log
-                    .lines()
-                    .filter(|line| line.contains("no connection to the broker"));
-                (attempts.filter(|line| line.contains(said)).count() >= 2).then_some(())
-            },
-        );
-        assert!(agent.process().terminate().success(), "{case}");
+    let foreign = stranger.vouch("00000000a1b2c3d4");
+    let with_foreign = format!(
+        "{}\ncertificate = {:?}\nkey = {:?}",
+        wants.trust(),
+        foreign.certificate,
+        foreign.key
+    );
+    let plain_port = bed.broker.address().port();
+    std::thread::scope(|scope| {
+        for (case, (scheme, port), trust, said) in [
+            (
+                "another name",
+                ("mqtts", elsewhere.tls_port),
+                elsewhere.trust(),
+                "is for another name (",
+            ),
+            (
+                "another authority",
+                ("mqtts", bed.tls_port),
+                ca(&stranger),
+                "an authority that this agent doesn't trust; look",
+            ),
+            (
+                "an expired certificate",
+                ("mqtts", expired.tls_port),
+                expired.trust(),
+                "the broker's certificate has expired",
+            ),
+            (
+                "no certificate of ours",
+                ("mqtts", wants.tls_port),
+                wants.trust(),
+                "the broker refuses this agent's certificate, or that it shows none",
+            ),
+            (
+                "a certificate that the broker doesn't trust",
+                ("mqtts", wants.tls_port),
+                with_foreign,
+                "the broker refuses this agent's certificate, or that it shows none",
+            ),
+            (
+                "TLS to a plain port",
+                ("mqtts", plain_port),
+                bed.trust(),
+                "speak TLS",
+            ),
+            (
+                "plain to a TLS port",
+                ("mqtt", bed.tls_port),
+                String::new(),
+                "want TLS",
+            ),
+        ] {
+            let bed = &bed;
+            scope.spawn(move || stays_out(bed, case, (scheme, port), &trust, said));
+        }
+    });
+}
+
+#[test]
+fn a_broker_is_known_by_its_address_where_its_certificate_has_one() {
+    for (host, url) in [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1")] {
+        let bed = Bed::start(host, "allow_anonymous true");
+        let watcher = Watcher::start(&bed.broker.url(), None, bed.folder.path());
+        let url = format!("mqtts://{url}:{}", bed.tls_port);
+        let _agent = bed.agent(&url, &bed.trust());
+        arrives(&watcher);
     }
 }
 
@@ -90,7 +134,7 @@ fn ticks_from_before_the_right_certificate_arrive_after_it() {
         agent
             .process()
             .stderr()
-            .contains("UnknownIssuer")
+            .contains("that this agent doesn't trust")
             .then_some(())
     });
     assert!(agent.process().terminate().success());
@@ -210,12 +254,25 @@ fn user_and_password_let_in_and_no_log_line_holds_the_password() {
 impl Bed {
     /// The broker's certificate is for `host`.
     fn start(host: &str, rules: &str) -> Self {
+        Self::start_with(host, rules, Authority::vouch)
+    }
+
+    /// The same, with a certificate that is made so.
+    fn start_with(
+        host: &str,
+        rules: &str,
+        vouch: impl Fn(&Authority, &str) -> Certificate,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new(folder.path(), "authority");
-        let own = authority.vouch(host);
+        let own = vouch(&authority, host);
         let tls_port = free_port();
+        let address = match host {
+            "::1" => "::1",
+            _ => "127.0.0.1",
+        };
         let listener = format!(
-            "listener {tls_port} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\n{rules}\n",
+            "listener {tls_port} {address}\ncafile {}\ncertfile {}\nkeyfile {}\n{rules}\n",
             authority.certificate().display(),
             own.certificate.display(),
             own.key.display()
@@ -238,13 +295,17 @@ impl Bed {
     }
 
     fn agent(&self, broker: &str, extra: &str) -> Agent {
+        self.agent_on(&self.tree, broker, extra)
+    }
+
+    fn agent_on(&self, tree: &Tree, broker: &str, extra: &str) -> Agent {
         let extra = format!("{FAST}\n{extra}");
         let setup = Setup {
             broker,
             ack: "puback",
             extra: &extra,
         };
-        Agent::start(&self.tree, &setup)
+        Agent::start(tree, &setup)
     }
 }
 
@@ -256,4 +317,32 @@ fn arrives(watcher: &Watcher) {
     eventually("a tick arrives", DEADLINE, || {
         (!watcher.ticks().is_empty()).then_some(())
     });
+}
+
+/// An agent doesn't get in, says `said` at each attempt, and waits longer and longer between them.
+fn stays_out(bed: &Bed, case: &str, (scheme, port): (&str, u16), trust: &str, said: &str) {
+    let proxy = Proxy::to((Ipv4Addr::LOCALHOST, port).into());
+    let broker = format!("{scheme}://localhost:{}", proxy.address().port());
+    // A machine of its own: two agents on one don't go together.
+    let tree = Tree::of("pi3-nfs3");
+    let mut agent = bed.agent_on(&tree, &broker, trust);
+    let what = format!("{case}: two attempts with {said:?} in the log");
+    eventually(&what, DEADLINE, || {
+        let log = agent.process().stderr();
+        let attempts = log
+            .lines()
+            .filter(|line| line.contains("no connection to the broker"));
+        (attempts.filter(|line| line.contains(said)).count() >= 2).then_some(())
+    });
+    assert!(agent.process().terminate().success(), "{case}");
+    let arrivals = proxy.arrivals();
+    let waited = arrivals[arrivals.len() - 1] - arrivals[0];
+    let log = agent.process().stderr();
+    say(&format!(
+        "{case}: {} connects in {waited:?}",
+        arrivals.len()
+    ));
+    // The waits double, each by chance: so many in so short a time are no backoff.
+    let most = 10 + waited.as_secs() as usize / 4;
+    assert!(arrivals.len() <= most, "{case}: {arrivals:?}\n{log}");
 }

@@ -75,7 +75,7 @@ impl Judged {
             effective: loaded.effective,
             signers: AllowedSigners::default(),
         };
-        if let Err(error) = Access::load(&loaded.settings.link, world) {
+        if let Err(error) = Access::load(&loaded.settings.credentials(), world) {
             judged.problems.push(chain(&error));
         }
         if let Some(path) = &loaded.settings.allowed_signers {

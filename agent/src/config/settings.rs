@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     lifeboat::Wanted,
+    link::Credentials,
     sampler::{NfsInBand, NfsProbe, SamplerSettings},
     telemetry::{AckMode, MAX_TEMPERATURE_LIMITS, MIN_SPOOL_BYTES},
     trust::Unjudged,
@@ -89,6 +90,17 @@ pub struct TelemetryPart {
     pub temperature_limits: Vec<i32>,
     /// How far below a limit it counts as left, in m°C.
     pub hysteresis: i32,
+}
+
+impl Settings {
+    /// Which files say who the agent is at the broker.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        Credentials {
+            settings: self.link.clone(),
+            state_dir: self.state_dir.clone(),
+        }
+    }
 }
 
 /// Takes every key, in the order of the table.

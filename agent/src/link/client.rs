@@ -8,7 +8,7 @@ use rumqttc::{
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Access, Cause, Identity, Publish};
+use super::{Access, Cause, Distrust, Identity, Publish};
 use crate::{
     config::{Broker, LinkSettings},
     lifeboat::Names,
@@ -61,6 +61,18 @@ impl Client {
 
     pub(super) fn names(&self) -> Option<Names> {
         self.access.names.clone()
+    }
+
+    /// Other credentials, for the connections to come; false if they are those at hand.
+    pub(super) fn renew(&mut self, access: Access) -> bool {
+        let changed = self.access != access;
+        self.access = access;
+        changed
+    }
+
+    /// Whether there is anything to connect with.
+    pub(super) fn is_ready(&self) -> bool {
+        self.access.is_known()
     }
 
     pub(super) fn broker(&self) -> &Broker {
@@ -131,9 +143,13 @@ impl Client {
             ConnectionError::NotConnAck(_) => "another packet came".to_owned(),
             error => return cause(error),
         };
-        match self.access.tls {
-            None => Cause::NoMqtt(answer),
-            Some(_) => cause(error),
+        match (&self.access.tls, error) {
+            (None, _) => Cause::NoMqtt(answer),
+            // A client's certificate is judged after the client took the handshake for done (RFC 8446, section 4.4.2).
+            (Some(_), error) => match failure(error) {
+                Some(failure) => Distrust::of(failure).map_or(Cause::HungUp(answer), Cause::from),
+                None => cause(error),
+            },
         }
     }
 
@@ -212,10 +228,22 @@ pub(super) fn cause(error: &ConnectionError) -> Cause {
         ConnectionError::MqttState(StateError::Deserialization(PayloadSizeLimitExceeded(size))) => {
             Cause::Oversized(*size)
         }
-        ConnectionError::Tls(TlsError::Io(failure)) if is_no_tls(failure) => {
-            Cause::NoTls(error.to_string())
-        }
+        ConnectionError::Tls(TlsError::Io(failure)) => match Distrust::of(failure) {
+            Some(why) => why.into(),
+            None if is_no_tls(failure) => Cause::NoTls(error.to_string()),
+            None => Cause::Broken(error.to_string()),
+        },
         error => Cause::Broken(error.to_string()),
+    }
+}
+
+/// What the connection's socket said: rumqttc passes a failed read on as one of its decoder.
+fn failure(error: &ConnectionError) -> Option<&io::Error> {
+    match error {
+        ConnectionError::MqttState(
+            StateError::Io(failure) | StateError::Deserialization(mqttbytes::Error::Io(failure)),
+        ) => Some(failure),
+        _ => None,
     }
 }
 

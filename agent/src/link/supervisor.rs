@@ -7,7 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 use rumqttc::{Event, Outgoing};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{
@@ -45,7 +45,8 @@ struct Present {
     connection: Connection,
     session: Session,
     since: Option<Instant>,
-    stopping: bool,
+    /// What comes after the goodbye, once one is wanted.
+    leaving: Option<End>,
 }
 
 impl Supervisor {
@@ -90,13 +91,28 @@ impl Supervisor {
                 // Cancel-safe: a deadline keeps no state.
                 () = sleep_until(until) => return true,
                 // Cancel-safe: receiving from a channel is.
-                order = self.orders.recv() => if !matches!(order, Some(Order::Publish(..))) { return false },
+                order = self.orders.recv() => match order {
+                    Some(Order::Publish(..)) => {}
+                    Some(Order::Renew(access)) => {
+                        if self.client.renew(access) {
+                            return true;
+                        }
+                    }
+                    Some(Order::Stop) | None => return false,
+                },
             }
         }
     }
 
     /// Tries every address until one connection was up; false if the agent stops.
     async fn round(&mut self) -> bool {
+        if !self.client.is_ready() {
+            tracing::warn!(
+                "no connection to the broker: the disk with the password and the certificates has not answered yet"
+            );
+            self.backoff.ended(Duration::ZERO);
+            return true;
+        }
         let broker = self.client.broker().clone();
         let found = self.resolver.resolve(&broker.host, broker.port).await;
         self.addresses.resolved(found);
@@ -108,7 +124,13 @@ impl Supervisor {
             };
             self.note_end(&cause);
             match lasted {
+                None if cause == Cause::Renewed => {}
                 None => tracing::warn!(%address, "no connection to the broker: {cause}"),
+                Some(_) if cause == Cause::Renewed => {
+                    tracing::info!("{cause}");
+                    self.tell(LinkEvent::Disconnected { cause });
+                    return true;
+                }
                 Some(lasted) => {
                     tracing::warn!(%address, "the connection to the broker is gone: {cause}");
                     self.backoff.ended(lasted);
@@ -135,24 +157,22 @@ impl Supervisor {
             connection: self.client.connect(address, self.number),
             session: Session::connecting(Instant::now() + patience),
             since: None,
-            stopping: false,
+            leaving: None,
         };
         loop {
             let happening = self.wait(&mut present).await;
             if let Err(end) = self.handle(&mut present, happening) {
-                // After the goodbye nothing is worth another connection.
-                let end = match present.stopping {
-                    true => End::Stopped,
-                    false => end,
-                };
+                // After a goodbye nothing else counts: an agent that stops isn't worth another connection.
+                let end = present.leaving.unwrap_or(end);
                 return (end, present.since.map(|since| since.elapsed()));
             }
             if present.since.is_some() {
                 self.addresses.worked(address);
             }
-            if present.stopping && present.session.is_idle() {
+            if present.leaving.is_some() && present.session.is_idle() {
                 self.goodbye(&mut present).await;
-                return (End::Stopped, None);
+                let end = present.leaving.unwrap_or(End::Stopped);
+                return (end, present.since.map(|since| since.elapsed()));
             }
         }
     }
@@ -168,14 +188,18 @@ impl Supervisor {
         }
     }
 
-    /// Waits until the client has written DISCONNECT; whoever waits for the stop has the deadline.
+    /// Waits until the client has written DISCONNECT, or can't within 5 s.
     async fn goodbye(&mut self, present: &mut Present) {
         self.client.disconnect(&present.connection);
-        while let Some(Ok(event)) = present.connection.events.recv().await {
-            if event == Event::Outgoing(Outgoing::Disconnect) {
-                return;
+        let written = async {
+            while let Some(Ok(event)) = present.connection.events.recv().await {
+                if event == Event::Outgoing(Outgoing::Disconnect) {
+                    return;
+                }
             }
-        }
+        };
+        // A broker that takes nothing more hears no goodbye either.
+        let _ = timeout(Duration::from_secs(5), written).await;
     }
 
     fn tell(&self, event: LinkEvent) {

@@ -1,7 +1,7 @@
 //! TLS with rustls. The client connects by address, so the name in the broker's certificate is checked here, against the
 //! configured host. No server name (SNI) is sent along: rumqttc takes one text for the address and for that name, so a broker
 //! that shares its port among several names must have this one as its default.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -10,32 +10,32 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::ring,
-    pki_types::{
-        CertificateDer, PrivateKeyDer, ServerName, UnixTime,
-        pem::{self, PemObject},
-    },
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    time_provider::TimeProvider,
 };
 
-use super::AccessError;
+use super::{AccessError, access::Reading};
 use crate::{
-    config::TlsFiles,
+    clock,
+    config::LinkSettings,
     world::{OnDisk, World},
 };
 
-/// The set-up for a broker called `host`.
+/// The set-up for the broker of those settings. `last_good` is the last time that was good, Unix time in s.
 pub(super) fn config(
-    files: &TlsFiles,
-    host: &str,
+    settings: &LinkSettings,
     world: &World,
+    last_good: Option<i64>,
+    reading: &mut Reading,
 ) -> Result<Arc<ClientConfig>, AccessError> {
+    let (files, host) = (&settings.tls, &settings.broker.host);
     let ca = files
         .ca
         .as_deref()
         .expect("settings with TLS name the authorities");
-    let name =
-        ServerName::try_from(host.to_owned()).map_err(|_| AccessError::Name(host.to_owned()))?;
+    let name = ServerName::try_from(host.clone()).map_err(|_| AccessError::Name(host.clone()))?;
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates(&world.on_disk(ca))?);
+    roots.add_parsable_certificates(certificates(&world.on_disk(ca), reading)?);
     let provider = Arc::new(ring::default_provider());
     let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
@@ -43,39 +43,57 @@ pub(super) fn config(
             path: ca.to_owned(),
             source,
         })?;
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_details(provider, Arc::new(Judged { last_good }))
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(ConfiguredName { inner, name }));
     let config = match &files.client {
         Some((certificate, key)) => builder.with_client_auth_cert(
-            certificates(&world.on_disk(certificate))?,
-            private_key(&world.on_disk(key))?,
+            certificates(&world.on_disk(certificate), reading)?,
+            private_key(&world.on_disk(key), reading)?,
         )?,
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(config))
 }
 
-fn certificates(path: &OnDisk) -> Result<Vec<CertificateDer<'static>>, AccessError> {
-    let found = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unreadable(path, "certificate", error))?;
-    match found.is_empty() {
-        true => Err(unreadable(path, "certificate", pem::Error::NoItemsFound)),
-        false => Ok(found),
+fn certificates(
+    path: &OnDisk,
+    reading: &mut Reading,
+) -> Result<Vec<CertificateDer<'static>>, AccessError> {
+    let bytes = reading.bytes(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(not_pem(path, "certificate")),
     }
 }
 
-fn private_key(path: &OnDisk) -> Result<PrivateKeyDer<'static>, AccessError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable(path, "private key", error))
+fn private_key(
+    path: &OnDisk,
+    reading: &mut Reading,
+) -> Result<PrivateKeyDer<'static>, AccessError> {
+    let bytes = reading.bytes(path)?;
+    PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| not_pem(path, "private key"))
 }
 
-fn unreadable(path: &OnDisk, wanted: &'static str, error: pem::Error) -> AccessError {
-    let path = path.named().to_owned();
-    match error {
-        pem::Error::Io(source) => AccessError::Read { path, source },
-        _ => AccessError::NotPem { path, wanted },
+fn not_pem(path: &OnDisk, wanted: &'static str) -> AccessError {
+    AccessError::NotPem {
+        path: path.named().to_owned(),
+        wanted,
+    }
+}
+
+/// The time by which the broker's certificate is judged.
+#[derive(Debug)]
+struct Judged {
+    last_good: Option<i64>,
+}
+
+impl TimeProvider for Judged {
+    fn current_time(&self) -> Option<UnixTime> {
+        let now = u64::try_from(clock::certificates::now(self.last_good)).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(now)))
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Parts {
     pub saved: bool,
     /// Who may sign is known; if not, `allowed_signers` is read again at once.
     pub signers_known: bool,
+    /// Password and certificates are known; if not, their files are read again at once.
+    pub access_known: bool,
     /// Where the spool is saved at the stop.
     pub state_dir: OnDisk,
     /// The service manager.
@@ -57,6 +59,8 @@ pub struct Agent {
     pub(super) recorded: Option<Progress>,
     /// The run directory could not be written; said once.
     pub(super) state_failed: bool,
+    /// A good time was kept in this run.
+    pub(super) time_kept: bool,
     /// Publishes that the link did not take, and of which their owners don't know yet; `None` is the status.
     refused: Vec<Option<DeliveryId>>,
 }
@@ -70,6 +74,7 @@ impl Agent {
             wall: Wall::default(),
             recorded: None,
             state_failed: false,
+            time_kept: false,
             refused: Vec::new(),
         }
     }
@@ -103,13 +108,15 @@ impl Agent {
 
     pub(super) fn tick<L: Link, H: Host>(&mut self, slot: Slot, outside: &mut Outside<L, H>) {
         let sample = self.parts.sampler.sample(slot.boottime_ms);
+        let wall = self.wall.now();
         let input = Input::Tick {
             boottime_ms: slot.boottime_ms,
             missed: slot.missed,
-            wall: self.wall.now(),
+            wall,
             sample,
         };
         self.tell(input, outside);
+        self.keep_time(wall, slot.boottime_ms, &mut outside.disk);
         self.judge(outside);
         self.look_at_commands(outside);
         self.parts.notifier.say(&Word::Watchdog);

@@ -9,7 +9,10 @@ use super::{
     reload::{Files, Reread},
     spool_file,
 };
-use crate::errand::{Errand, News};
+use crate::{
+    clock,
+    errand::{Errand, News},
+};
 
 /// How long the disk may take before it counts as hanging.
 pub(super) const MOST: Duration = Duration::from_secs(5);
@@ -37,6 +40,7 @@ pub(super) struct Disk {
     /// What is to be read once the reading before has come back: what that brings may be older than the wish.
     again: Option<Files>,
     writing: Errand<io::Result<()>>,
+    clock: Errand<()>,
 }
 
 impl Disk {
@@ -45,6 +49,7 @@ impl Disk {
             reading: Errand::new("settings", READING_STACK),
             again: None,
             writing: Errand::new("spool", WRITING_STACK),
+            clock: Errand::new("clock", WRITING_STACK),
         }
     }
 
@@ -71,6 +76,19 @@ impl Disk {
         let directory = directory.to_owned();
         self.writing
             .begin(MOST, move || spool_file::delete(&directory))
+    }
+
+    /// Keeps a good time in that directory, for which nobody waits.
+    ///
+    /// # Errors
+    /// No thread can be had, or the one before still writes.
+    pub(super) fn keep_time(&mut self, directory: &Path, unix_s: i64) -> io::Result<()> {
+        let directory = directory.to_owned();
+        self.clock.begin(MOST, move || {
+            if let Err(error) = clock::certificates::keep(&directory, unix_s) {
+                tracing::debug!("the good time can't be kept: {error}");
+            }
+        })
     }
 
     /// The next event; none comes as long as nothing is wanted. Cancel-safe.

@@ -2,6 +2,8 @@
 //! know when that is written.
 use std::io;
 
+use picket_proto::{Quality, WallClock};
+
 use super::{Agent, disk::Disk};
 use crate::{log::chain, runtime_state::Progress};
 
@@ -38,6 +40,20 @@ impl Agent {
             Err(error) => tracing::warn!(
                 "can't delete the spool in {directory}, all of which is confirmed: {error}; the next start offers it again"
             ),
+        }
+    }
+
+    /// The first good time of a run is kept for the next boot, where certificates are judged before the clock is set.
+    pub(super) fn keep_time(&mut self, wall: WallClock, boottime_ms: u64, disk: &mut Disk) {
+        let files = &self.parts.config.files;
+        let wanted = files.credentials.settings.broker.tls && !self.time_kept;
+        if !wanted || wall.quality != Quality::Synchronised {
+            return;
+        }
+        self.time_kept = true;
+        let unix_s = (wall.offset_ms + i64::try_from(boottime_ms).unwrap_or(0)) / 1_000;
+        if let Err(error) = disk.keep_time(&self.parts.state_dir, unix_s) {
+            tracing::debug!("the good time can't be kept: {error}");
         }
     }
 

@@ -8,7 +8,8 @@ use super::{
 use crate::{
     config::{self, Effective, Invalid},
     host::Host,
-    link::Link,
+    link::{Access, AccessError, Credentials, Link},
+    log::chain,
     trust,
     world::World,
 };
@@ -22,6 +23,8 @@ pub struct Files {
     pub world: World,
     /// Where the configuration in force says who may sign commands.
     pub allowed_signers: Option<PathBuf>,
+    /// Where the configuration in force says who the agent is at the broker.
+    pub credentials: Credentials,
 }
 
 /// What was read.
@@ -31,6 +34,8 @@ pub struct Reread {
     pub config: Result<config::Loaded, Invalid>,
     /// Who may sign commands, if that is set.
     pub signers: Option<Result<trust::Loaded, trust::LoadError>>,
+    /// Who the agent is at the broker.
+    pub access: Result<Access, AccessError>,
 }
 
 /// The configuration in force and where it came from.
@@ -45,7 +50,7 @@ pub struct Source {
 impl Agent {
     /// Before the first event: what could not be read at the start is read as soon as the disk answers.
     pub(super) fn begin<L: Link, H: Host>(&mut self, outside: &mut Outside<L, H>) {
-        if !self.parts.signers_known {
+        if !self.parts.signers_known || !self.parts.access_known {
             self.reload(outside);
         }
     }
@@ -62,6 +67,7 @@ impl Agent {
 
     pub(super) fn reread<L: Link, H: Host>(&mut self, now: Reread, outside: &mut Outside<L, H>) {
         self.parts.config.compare(now.config);
+        self.renew(now.access, outside);
         let path = self.parts.config.files.allowed_signers.as_deref();
         let Signers::Are(signers) = signers::judge(path, now.signers) else {
             return tracing::error!(
@@ -73,6 +79,24 @@ impl Agent {
         self.parts.signers_known = true;
         self.parts.commands.set_signers(signers);
         self.announce(outside);
+    }
+
+    /// Files that were read halfway through their renewal don't fit; who sees that sends SIGHUP again.
+    fn renew<L: Link, H: Host>(
+        &mut self,
+        access: Result<Access, AccessError>,
+        outside: &mut Outside<L, H>,
+    ) {
+        match access {
+            Ok(access) => {
+                self.parts.access_known = true;
+                outside.link.renew(access);
+            }
+            Err(error) => tracing::error!(
+                "{}; the password and the certificates that were read before stay in force",
+                chain(&error)
+            ),
+        }
     }
 
     pub(super) fn reread_hangs(&self) {
@@ -98,6 +122,7 @@ impl Files {
         Reread {
             config: config::load(&self.path, &self.world),
             signers: self.signers(),
+            access: Access::load(&self.credentials, &self.world),
         }
     }
 

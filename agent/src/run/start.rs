@@ -76,7 +76,8 @@ pub fn run(
         device: device_id::device_id(world, loaded.settings.id)?,
         boot: device_id::boot_id(world)?,
     };
-    let access = Access::load(&loaded.settings.link, world)?;
+    let credentials = loaded.settings.credentials();
+    let access = Access::load_in_time(&credentials, world)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_stack_size(BLOCKING_STACK)
@@ -117,6 +118,7 @@ pub fn run(
         state_dir,
     };
     let mut parts = parts(world, path, loaded, (identity, periods), left);
+    parts.access_known = access.is_known();
     parts.status.lifeboat = Some(lifeboat.status());
     give_back_code();
     runtime.block_on(async {
@@ -224,6 +226,7 @@ pub(super) fn parts(
     verdicts::tell(&verdicts, &mut status);
     Parts {
         signers_known,
+        access_known: true,
         verdicts,
         saved: left.spool.is_some() && telemetry.image_error().is_none(),
         sampler: Sampler::new(world, &settings.sampler),
@@ -239,6 +242,7 @@ pub(super) fn parts(
                 path: path.to_owned(),
                 world: world.clone(),
                 allowed_signers: settings.allowed_signers.clone(),
+                credentials: settings.credentials(),
             },
             effective: loaded.effective,
         },

@@ -18,7 +18,7 @@ use crate::{
     host::{Host, HostEvent, Root},
     journal::{self, Problem},
     lifeboat::Standing,
-    link::{Identity, Link, LinkEvent, NotTaken, Publish},
+    link::{Access, Identity, Link, LinkEvent, NotTaken, Publish},
     runtime_state::{RuntimeError, RuntimeState},
     sources::nfs_in_band::{self, Answer, Call},
     verdict::InBand,
@@ -89,6 +89,31 @@ async fn a_reload_reads_again_who_may_sign_and_says_so() {
         let status: Status = frame::decode(&status.payload).unwrap();
         assert_eq!(status.features.unwrap(), can, "{text:?}");
     }
+}
+
+#[tokio::test]
+async fn a_reload_hands_other_credentials_to_the_link_and_keeps_the_old_ones_while_they_are_wrong()
+{
+    let place = tempfile::tempdir().unwrap();
+    let secret = place.path().join("secret");
+    fs::write(&secret, "one").unwrap();
+    let settings = format!("user = \"pi\"\npassword_file = {secret:?}\n");
+    let (mut agent, mut outside) = agent(place.path(), &settings, None);
+    agent.begin(&mut outside);
+    for (text, renewed) in [(Some("one"), 1), (None, 1), (Some("two"), 2)] {
+        match text {
+            Some(text) => fs::write(&secret, text).unwrap(),
+            None => fs::remove_file(&secret).unwrap(),
+        }
+        agent.reload(&mut outside);
+        let read = outside.disk.event().await;
+        agent.disk(read, &mut outside);
+        assert_eq!(outside.link.renewed.len(), renewed, "{text:?}");
+    }
+    let [one, two] = &outside.link.renewed[..] else {
+        unreachable!("two were counted");
+    };
+    assert_ne!(one, two);
 }
 
 #[tokio::test]
@@ -363,6 +388,7 @@ struct FakeLink {
     full: bool,
     taken: Vec<Publish>,
     turned_away: usize,
+    renewed: Vec<Access>,
 }
 
 impl Link for FakeLink {
@@ -373,6 +399,10 @@ impl Link for FakeLink {
         }
         self.taken.push(publish);
         Ok(())
+    }
+
+    fn renew(&mut self, access: Access) {
+        self.renewed.push(access);
     }
 
     fn stop(&mut self) {}

@@ -70,15 +70,30 @@ impl Supervisor {
                 }
                 self.publish(present, publish).map_err(End::Failed)
             }
-            Happening::Order(_) if present.since.is_none() => Err(End::Stopped),
-            Happening::Order(_) => {
-                present.stopping = true;
-                let gone = self.client.announce(self.number, Online::Gone);
-                self.publish(present, gone).map_err(End::Failed)
-            }
+            Happening::Order(Some(Order::Renew(access))) => match self.client.renew(access) {
+                true => self.leave(present, End::Failed(Cause::Renewed)),
+                false => Ok(()),
+            },
+            Happening::Order(Some(Order::Stop) | None) => self.leave(present, End::Stopped),
             Happening::Late(awaited) => Err(End::Failed(Cause::NoAnswer(awaited))),
             Happening::PauseOver => self.expire(present).map_err(End::Failed),
         }
+    }
+
+    /// Says that the agent goes, and what comes after that; without a connection that is at once. A stop is final.
+    fn leave(&mut self, present: &mut Present, end: End) -> Result<(), End> {
+        if present.since.is_none() {
+            return Err(end);
+        }
+        let said = present.leaving.is_some();
+        if !matches!(present.leaving, Some(End::Stopped)) {
+            present.leaving = Some(end);
+        }
+        if said {
+            return Ok(());
+        }
+        let gone = self.client.announce(self.number, Online::Gone);
+        self.publish(present, gone).map_err(End::Failed)
     }
 
     fn incoming(&mut self, present: &mut Present, packet: Packet) -> Result<(), Cause> {
