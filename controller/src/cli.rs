@@ -3,8 +3,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{
-    Exit, cancel, configure, decode, demo, identify, keys, ops, options::Options, query, reboot,
-    resume, watch,
+    Exit, authority, broker, cancel, configure, decode, demo, identify, keys, ops,
+    options::Options, provision, query, reboot, resume, watch,
 };
 
 /// Watch a fleet of netbooted Raspberry Pis, and act on it
@@ -19,6 +19,9 @@ use crate::cmd::{
 ///   picket query shelf-3-07                  how its last operation stands
 ///   picket ops                               what was ordered, by whom, and how it went
 ///   picket keys                              which key signs, and a line for allowed_signers
+///   picket authority new                     make what says who is let in at the broker
+///   picket provision 00000000a1b2c3d4        what a Pi needs to be let in
+///   picket broker mosquitto --name HOST      a broker's configuration for the fleet
 ///   picket decode frame.bin                  what is in a message
 #[derive(Debug, Parser)]
 #[command(name = "picket", version, verbatim_doc_comment, after_help = EXIT_CODES)]
@@ -43,6 +46,9 @@ enum Command {
     Resume(resume::Resume),
     Ops(ops::Ops),
     Keys(keys::Keys),
+    Authority(authority::Authority),
+    Provision(provision::Provision),
+    Broker(broker::Broker),
     Decode(decode::Decode),
     Demo(demo::Demo),
 }
@@ -61,6 +67,9 @@ fn run(cli: Cli) -> Result<Exit> {
     match &cli.command {
         Command::Decode(args) => return decode::run(args),
         Command::Ops(args) => return ops::run(args, &cli.options),
+        Command::Authority(args) => return authority::run(args, &cli.options),
+        Command::Provision(args) => return provision::run(args, &cli.options),
+        Command::Broker(args) => return broker::run(args, &cli.options),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -80,6 +89,9 @@ fn run(cli: Cli) -> Result<Exit> {
             Command::Keys(args) => keys::run(&args, &cli.options).await,
             Command::Ops(args) => ops::run(&args, &cli.options),
             Command::Decode(args) => decode::run(&args),
+            Command::Authority(args) => authority::run(&args, &cli.options),
+            Command::Provision(args) => provision::run(&args, &cli.options),
+            Command::Broker(args) => broker::run(&args, &cli.options),
         }
     })
 }

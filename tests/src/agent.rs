@@ -46,6 +46,21 @@ impl Agent {
         }
     }
 
+    /// Starts `picketd` of this build on `tree` with that configuration as it is.
+    pub fn start_configured(tree: &Tree, toml: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let config = folder.path().join("picketd.toml");
+        std::fs::write(&config, toml).expect("the folder is writable");
+        let command = binaries::agent();
+        let process = launch(&command, folder.path(), tree.root());
+        Self {
+            process,
+            folder,
+            command,
+            root: tree.root().to_owned(),
+        }
+    }
+
     /// The process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

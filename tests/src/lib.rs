@@ -22,6 +22,7 @@ pub mod operator;
 pub mod package;
 pub mod pi;
 pub mod process;
+pub mod provisioned;
 pub mod proxy;
 pub mod raw_operator;
 pub mod scripted_broker;

@@ -23,9 +23,16 @@ pub type TickName = (String, u64);
 impl Watcher {
     /// Starts it; with a collector's name it acks.
     pub fn start(broker: &str, collector: Option<&str>, folder: &Path) -> Self {
+        let options = ["--broker", broker].map(str::to_owned);
+        Self::start_with(&options, collector, folder)
+    }
+
+    /// The same with these options of `picket`.
+    pub fn start_with(options: &[String], collector: Option<&str>, folder: &Path) -> Self {
         let mut command = Command::new(binaries::picket());
         command
-            .args(["--broker", broker, "watch", "--json"])
+            .args(options)
+            .args(["watch", "--json"])
             .stdout(Stdio::piped());
         if let Some(name) = collector {
             command.args(["--collector", name]);

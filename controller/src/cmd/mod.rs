@@ -1,4 +1,6 @@
 //! The commands, one file each, and how they end.
+pub mod authority;
+pub mod broker;
 pub mod cancel;
 pub mod configure;
 pub mod decode;
@@ -8,6 +10,7 @@ pub mod keys;
 pub mod ops;
 pub mod options;
 pub mod order;
+pub mod provision;
 pub mod query;
 pub mod reboot;
 pub mod resume;
