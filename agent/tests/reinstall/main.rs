@@ -1,6 +1,9 @@
 //! The child that installs an image, as a process: orders to its standard input, a server or a folder of images, and an export on this
 //! machine. These tests need root, as the child does.
-#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test"
+)]
 mod disk;
 mod giving_up;
 mod image;

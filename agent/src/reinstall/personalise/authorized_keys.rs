@@ -26,10 +26,7 @@ pub(super) fn write(tree: &Tree, lines: &[String]) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    let text: String = lines
-        .iter()
-        .map(|line| format!("{}\n", line.trim()))
-        .collect();
+    let text: String = lines.iter().flat_map(|line| [line.trim(), "\n"]).collect();
     for account in accounts::of(tree)? {
         let folder = format!("{}/.ssh", account.home);
         tree.directory(&folder, 0o700, account.owner)?;

@@ -15,8 +15,8 @@ const SEEDS: [&str; 2] = ["var/lib/systemd/random-seed", "var/lib/urandom/random
 /// Something can't be written.
 pub(super) fn renew(tree: &Tree) -> Result<(), Error> {
     let id = new()?;
-    let text: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    tree.write(MACHINE_ID, text + "\n", 0o444)?;
+    let text = format!("{:032x}\n", u128::from_be_bytes(id));
+    tree.write(MACHINE_ID, text, 0o444)?;
     if tree.kind(OF_DBUS)? == Some(Kind::File) {
         tree.link(OF_DBUS, "/etc/machine-id")?;
     }

@@ -57,7 +57,7 @@ fn unit(public: &Public, ip: &str) -> String {
     }
     let steps: String = steps
         .iter()
-        .map(|step| format!("ExecStart={step}\n"))
+        .flat_map(|step| ["ExecStart=", step, "\n"])
         .collect();
     format!(
         "# The public interface, as it was when this system was installed. It is yours to change, but no network manager may touch\n\
