@@ -3,8 +3,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{
-    Exit, authority, broker, cancel, configure, decode, demo, identify, keys, ops,
-    options::Options, provision, query, reboot, resume, watch,
+    Exit, activate, authority, broker, cancel, configure, decode, demo, identify, keys, ops,
+    options::Options, provision, query, reboot, reinstall, resume, watch,
 };
 
 /// Watch a fleet of netbooted Raspberry Pis, and act on it
@@ -16,6 +16,7 @@ use crate::cmd::{
 ///   picket watch --json --collector roof     receive for good, one JSON object a line
 ///   picket reboot shelf-3-07                 reboot a Pi, and see it come back
 ///   picket reboot --all --max-in-flight 4    the whole fleet, four at a time, up to the first failure
+///   picket reinstall shelf-3-07 --image debian-13-arm64   another operating system
 ///   picket query shelf-3-07                  how its last operation stands
 ///   picket ops                               what was ordered, by whom, and how it went
 ///   picket keys                              which key signs, and a line for allowed_signers
@@ -39,6 +40,8 @@ const EXIT_CODES: &str = "Exit codes: 0 succeeded, 2 wrong usage, 10 refused, 11
 enum Command {
     Watch(watch::Watch),
     Reboot(reboot::Reboot),
+    Reinstall(reinstall::Reinstall),
+    Activate(activate::Activate),
     Cancel(cancel::Cancel),
     Query(query::Query),
     Identify(identify::Identify),
@@ -80,6 +83,8 @@ fn run(cli: Cli) -> Result<Exit> {
         match cli.command {
             Command::Watch(args) => watch::run(&args, &cli.options).await,
             Command::Reboot(args) => reboot::run(&args, &cli.options).await,
+            Command::Reinstall(args) => reinstall::run(&args, &cli.options).await,
+            Command::Activate(args) => activate::run(&args, &cli.options).await,
             Command::Cancel(args) => cancel::run(&args, &cli.options).await,
             Command::Query(args) => query::run(&args, &cli.options).await,
             Command::Identify(args) => identify::run(&args, &cli.options).await,

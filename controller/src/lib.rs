@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod authority;
+pub mod catalogue;
 pub mod claim;
 pub mod cli;
 pub mod cmd;

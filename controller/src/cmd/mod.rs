@@ -1,4 +1,5 @@
 //! The commands, one file each, and how they end.
+pub mod activate;
 pub mod authority;
 pub mod broker;
 pub mod cancel;
@@ -13,6 +14,7 @@ pub mod order;
 pub mod provision;
 pub mod query;
 pub mod reboot;
+pub mod reinstall;
 pub mod resume;
 pub mod targets;
 pub mod watch;

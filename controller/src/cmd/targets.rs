@@ -22,6 +22,12 @@ pub struct Targets {
 }
 
 impl Targets {
+    /// Whether no Pi is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.pis.is_empty() && self.select.is_empty()
+    }
+
     /// The ids of these Pis, each once, by shelf and position. At least one.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What an order tells of its way: each line says whose word it is, the Pi's or ours. Knows no format of output.
 use std::fmt;
 
-use picket_proto::{BootId, DeviceId, OperationId, Reason, Report, State};
+use picket_proto::{BootId, DeviceId, OperationId, Progress, Reason, Report, State};
 
 use crate::claim;
 
@@ -9,6 +9,8 @@ use crate::claim;
 const MAX_TEXT: usize = 500;
 /// So many warnings of a Pi are told.
 const MAX_WARNINGS: usize = 16;
+/// So many host keys of a Pi are told.
+const MAX_HOST_KEYS: usize = 8;
 
 /// One thing that happened to an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,12 @@ pub struct News {
     pub transition: Option<u32>,
     /// The operation that a Pi was asked about, when it isn't the order's own.
     pub about: Option<OperationId>,
+    /// How much of a stage is done.
+    pub progress: Option<Progress>,
+    /// Fingerprints of the host keys that the Pi will show; what a person compares at the first login.
+    pub host_keys: Vec<String>,
+    /// How long it took on that Pi from its turn to its end, in ms; told of what takes long.
+    pub took_ms: Option<u64>,
     /// Whether nothing follows it on that Pi.
     pub is_final: bool,
 }
@@ -46,6 +54,8 @@ pub enum Word {
     Offered,
     /// The broker has it.
     Confirmed,
+    /// The Pi says how much of its stage is done.
+    Progress,
     /// The Pi said something that changes nothing.
     Note,
     /// The Pi claims a success that its boot id contradicts.
@@ -72,7 +82,10 @@ impl Word {
     /// Whether it is the Pi's own word.
     #[must_use]
     pub fn is_of_pi(self) -> bool {
-        matches!(self, Self::Pi(_) | Self::Note | Self::Disbelieved)
+        matches!(
+            self,
+            Self::Pi(_) | Self::Progress | Self::Note | Self::Disbelieved
+        )
     }
 }
 
@@ -83,6 +96,7 @@ impl fmt::Display for Word {
             Self::Waiting => "waiting",
             Self::Offered => "offered",
             Self::Confirmed => "confirmed",
+            Self::Progress => "progress",
             Self::Note => "note",
             Self::Disbelieved => "disbelieved",
             Self::PowerCycling => "power_cycling",
@@ -111,6 +125,9 @@ impl News {
             warnings: Vec::new(),
             transition: None,
             about: None,
+            progress: None,
+            host_keys: Vec::new(),
+            took_ms: None,
             is_final: false,
         }
     }
@@ -141,6 +158,13 @@ impl News {
                 .map(|text| short(text))
                 .collect(),
             transition: report.transition,
+            host_keys: report
+                .host_keys
+                .iter()
+                .flatten()
+                .take(MAX_HOST_KEYS)
+                .map(|text| short(text))
+                .collect(),
             ..Self::ours(Some(device), word)
         }
     }

@@ -50,6 +50,8 @@ pub enum AtFailure {
 pub enum Wait {
     /// The end of the operation.
     End,
+    /// An image that is staged and held, which is activated by an order of its own.
+    Staged,
     /// The Pi's first word about it; [`super::WORD_PATIENCE_MS`] after the broker confirmed the command, not even that.
     FirstWord,
 }

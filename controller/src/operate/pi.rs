@@ -5,7 +5,7 @@ mod power;
 
 use std::collections::VecDeque;
 
-use picket_proto::{BootId, DeviceId, Pong, Presence};
+use picket_proto::{Action, BootId, DeviceId, Pong, Presence, Progress};
 
 use super::{
     advice,
@@ -83,6 +83,12 @@ pub struct Pi {
     cycled_before_ms: Option<u64>,
     /// Since when it is in its phase, or said its newest word.
     since_ms: u64,
+    /// When its turn came.
+    begun_ms: u64,
+    /// How much of the stage of its newest word is done, and the boottime at which it said so.
+    progress: Option<(u64, Progress)>,
+    /// When that was last told.
+    progress_told_ms: Option<u64>,
 }
 
 impl Pi {
@@ -119,6 +125,9 @@ impl Pi {
                 _ => None,
             },
             since_ms: 0,
+            begun_ms: 0,
+            progress: None,
+            progress_told_ms: None,
         }
     }
 
@@ -140,6 +149,12 @@ impl Pi {
         (word, self.since_ms)
     }
 
+    /// How much of the stage that [`Self::standing`] names is done, as the Pi says.
+    #[must_use]
+    pub fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref().map(|(_, progress)| progress)
+    }
+
     /// How it ended.
     #[must_use]
     pub fn ending(&self) -> Option<Ending> {
@@ -157,6 +172,7 @@ impl Pi {
 
     pub(super) fn begin(&mut self, turn: &mut Turn) {
         self.deadline_ms = turn.now_ms.saturating_add(turn.pace.timeout_ms);
+        self.begun_ms = turn.now_ms;
         self.ask(turn, 0);
     }
 
@@ -191,8 +207,12 @@ impl Pi {
         self.phase = Phase::Over(ending);
         self.since_ms = turn.now_ms;
         self.frame = None;
+        self.progress = None;
         news.device = Some(self.device);
         news.is_final = true;
+        if matches!(turn.order.action, Action::Reinstall(_)) && ending != Ending::NotStarted {
+            news.took_ms = Some(turn.now_ms.saturating_sub(self.begun_ms));
+        }
         turn.tell(news);
     }
 }

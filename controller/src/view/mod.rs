@@ -1,5 +1,6 @@
 //! What people and programs see of a collector: a table for people, records for programs. Knows no broker.
 pub mod news;
+pub mod progress;
 pub mod record;
 mod row;
 pub mod screen;

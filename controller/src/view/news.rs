@@ -11,6 +11,7 @@ use crate::{
     claim,
     fleet::Fleet,
     operate::{Ending, News, Order, Word},
+    view::progress,
 };
 
 /// The record of one thing that happened.
@@ -20,6 +21,7 @@ pub fn record(news: &News, order: &Order, fleet: &Fleet, time: Timestamp) -> Val
         .device
         .and_then(|device| fleet.get(device)?.name.clone());
     let warnings = (!news.warnings.is_empty()).then_some(&news.warnings);
+    let host_keys = (!news.host_keys.is_empty()).then_some(&news.host_keys);
     said(json!({
         "v": VERSION,
         "time": format!("{time:.3}"),
@@ -36,6 +38,9 @@ pub fn record(news: &News, order: &Order, fleet: &Fleet, time: Timestamp) -> Val
         "transition": news.transition,
         "warnings": warnings,
         "about": news.about,
+        "progress": news.progress,
+        "host_keys": host_keys,
+        "took_ms": news.took_ms,
         "final": news.is_final.then_some(true),
     }))
 }
@@ -89,6 +94,7 @@ pub fn line(news: &News, fleet: &Fleet, width: usize) -> String {
     );
     words.extend(news.reason.map(|reason| format!("{reason}:")));
     words.extend(news.detail.clone());
+    words.extend(news.progress.as_ref().map(progress::words));
     // The proof of a reboot is the boot that speaks.
     if let (Word::Pi(State::Succeeded), Some(boot), None) = (news.word, news.boot, news.about) {
         words.push(format!("(boot {boot})"));
@@ -97,6 +103,15 @@ pub fn line(news: &News, fleet: &Fleet, width: usize) -> String {
         news.warnings
             .iter()
             .map(|warning| format!("[warning: {warning}]")),
+    );
+    words.extend(
+        news.host_keys
+            .iter()
+            .map(|key| format!("[ssh host key: {key}]")),
+    );
+    words.extend(
+        news.took_ms
+            .map(|ms| format!("(took {})", progress::took(ms))),
     );
     let text = format!(
         "{name:width$}  {:<12} {}",
@@ -125,7 +140,7 @@ fn said(mut value: Value) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use picket_proto::{Action, BootId, DeviceId, OperationId, Reason};
+    use picket_proto::{Action, BootId, DeviceId, OperationId, Progress, Reason};
 
     use super::*;
 
@@ -169,7 +184,7 @@ mod tests {
             "{line}"
         );
         assert!(
-            line.ends_with("busy: \\u{1b}[2J [warning: no kernel]"),
+            line.ends_with("busy: \\u{1b}[2J unpacking 25 % (1 of 4 B, 2 of 3 entries) [warning: no kernel] [ssh host key: 256 SHA256:abc root@pi (ED25519)] (took 2m 5s)"),
             "{line}"
         );
     }
@@ -188,10 +203,11 @@ mod tests {
     const DEVICE: DeviceId = DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]);
 
     /// Every word of ours.
-    const WORDS: [Word; 13] = [
+    const WORDS: [Word; 14] = [
         Word::Waiting,
         Word::Offered,
         Word::Confirmed,
+        Word::Progress,
         Word::Note,
         Word::Disbelieved,
         Word::PowerCycling,
@@ -215,6 +231,15 @@ mod tests {
             warnings: vec!["no kernel".to_owned()],
             transition: Some(1),
             about: Some(OperationId([2; 16])),
+            progress: Some(Progress {
+                stage: State::Unpacking,
+                bytes: 1,
+                of_bytes: 4,
+                entries: 2,
+                of_entries: 3,
+            }),
+            host_keys: vec!["256 SHA256:abc root@pi (ED25519)".to_owned()],
+            took_ms: Some(125_000),
             is_final: true,
         }
     }

@@ -23,7 +23,7 @@ use crate::{
     cmd::targets::Targets,
     fleet::Fleet,
     link::{Link, Listening},
-    operate::{Order, Roll, Signing},
+    operate::{Order, Roll, Signing, Wait},
     random,
     signer::{Signer, Surroundings},
     view::news,
@@ -72,6 +72,7 @@ pub async fn give(action: Action, targets: &Targets, how: How<'_>) -> Result<Exi
     let turns = how.going.roll(options::turns(&action));
     let what = What {
         operation,
+        ends_staged: matches!(&action, Action::Reinstall(reinstall) if reinstall.hold),
         action,
         devices,
         past,
@@ -100,6 +101,7 @@ pub async fn resume(operation: OperationId, how: How<'_>) -> Result<Exit> {
     };
     let what = What {
         operation,
+        ends_staged: false,
         action: ordered.action.clone(),
         devices: ordered.targets.clone(),
         turns: how.going.roll(ordered.roll),
@@ -115,6 +117,8 @@ struct What {
     devices: Vec<DeviceId>,
     past: Past,
     turns: Turns,
+    /// Whether it is followed to the image that is held, not to its end.
+    ends_staged: bool,
 }
 
 async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
@@ -139,7 +143,10 @@ async fn follow(what: What, fleet: Fleet, how: How<'_>) -> Result<Exit> {
         true => Signing::Together,
         false => Signing::Each,
     };
-    let pace = how.going.pace(&what.turns, signing);
+    let mut pace = how.going.pace(&what.turns, signing);
+    if what.ends_staged && pace.wait == Wait::End {
+        pace.wait = Wait::Staged;
+    }
     let begun = match earlier {
         Some(_) => Entry::from(Resumed {
             by,

@@ -17,6 +17,8 @@ use crate::{
 
 /// Used unless --timeout says otherwise.
 const TIMEOUT_MS: u64 = 600_000;
+/// The same for a reinstall: fetching, unpacking over the network, two boots.
+const REINSTALL_TIMEOUT_MS: u64 = 900_000;
 /// Used unless --max-in-flight says otherwise: for what may break a Pi, and for the rest.
 const CAREFULLY: u32 = 8;
 const AT_ONCE: u32 = 128;
@@ -49,16 +51,16 @@ pub struct Signature {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "How it goes on")]
 pub struct Going {
-    /// At most so many Pis at a time [default: 8 for reboot and configure, else 128]
+    /// At most so many Pis at a time [default: 8 for what may break a Pi, else 128]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_in_flight: Option<u32>,
     /// At least this long between two beginnings, as in 500ms, 10s [default: 0s]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub stagger: Option<Duration>,
-    /// Go on after a failure; otherwise the first one of a reboot or configure halts what was not begun
+    /// Go on after a failure; otherwise the first one of what may break a Pi halts what was not begun
     #[arg(long)]
     pub keep_going: bool,
-    /// How long one Pi may take, as in 90s, 10m [default: 10m]
+    /// How long one Pi may take, as in 90s, 10m [default: 10m, for a reinstall 15m]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub timeout: Option<Duration>,
     #[command(flatten)]
@@ -82,6 +84,11 @@ struct Waiting {
 }
 
 impl Going {
+    /// Whether the end is waited for, not only the Pi's first word.
+    pub fn waits(&self) -> bool {
+        !self.waiting.no_wait
+    }
+
     /// How an order takes its turns, as its log entry tells it; `earlier` is what holds unless these options say otherwise.
     pub(super) fn roll(&self, earlier: Roll) -> Roll {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -126,7 +133,13 @@ fn silence_ms() -> u64 {
 /// How an order takes its turns unless told otherwise. What may break a Pi goes on carefully; a cancel that halts at the first
 /// refusal would let the others go on.
 pub(super) fn turns(action: &Action) -> Roll {
-    let may_break = matches!(action, Action::Reboot { .. } | Action::Configure { .. });
+    let may_break = matches!(
+        action,
+        Action::Reboot { .. }
+            | Action::Reinstall(_)
+            | Action::Activate { .. }
+            | Action::Configure { .. }
+    );
     let (max_in_flight, on_failure) = match may_break {
         true => (CAREFULLY, OnFailure::Stop),
         false => (AT_ONCE, OnFailure::KeepGoing),
@@ -134,7 +147,10 @@ pub(super) fn turns(action: &Action) -> Roll {
     Roll {
         max_in_flight,
         stagger_ms: 0,
-        timeout_ms: TIMEOUT_MS,
+        timeout_ms: match action {
+            Action::Reinstall(_) => REINSTALL_TIMEOUT_MS,
+            _ => TIMEOUT_MS,
+        },
         on_failure,
     }
 }

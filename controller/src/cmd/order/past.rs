@@ -15,7 +15,7 @@ use crate::{
 /// # Errors
 /// The log can't be read, or doesn't know the operation.
 pub fn targets_of(operation: OperationId, targets: &Targets, options: &Options) -> Result<Targets> {
-    if targets.all || !targets.pis.is_empty() || !targets.select.is_empty() {
+    if !targets.is_empty() {
         return Ok(targets.clone());
     }
     let path = options.audit_path()?;

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use crate::{
     claim, duration,
     fleet::Fleet,
-    operate::{News, Pi, Roll},
+    operate::{News, Pi, Roll, Word},
     view::{
         news::{self, ending_name},
-        screen,
+        progress, screen,
     },
 };
 
@@ -44,6 +44,9 @@ impl Show {
     /// Tells what happened.
     pub(super) fn tell(&mut self, news: &News, roll: &Roll, fleet: &Fleet) -> Result<()> {
         let now = Timestamp::now();
+        if matches!((&*self, news.word), (Self::Live { .. }, Word::Progress)) {
+            return Ok(());
+        }
         let line = match self {
             Self::Json => claim::json_line(&news::record(news, roll.order(), fleet, now))?,
             _ => {
@@ -115,7 +118,14 @@ fn standing(roll: &Roll, fleet: &Fleet, now_ms: u64, room: usize) -> Vec<String>
         let (word, since_ms) = pi.standing();
         let word = word.to_string().replace('_', " ");
         let time = duration::short(now_ms.saturating_sub(since_ms));
-        format!("  {:width$}  {word:<12} {time}", fleet.name(pi.device))
+        let name = fleet.name(pi.device);
+        match pi.progress() {
+            Some(done) => {
+                let (bar, words) = (progress::bar(done), progress::words(done));
+                format!("  {name:width$}  {bar} {words}  {time}")
+            }
+            None => format!("  {name:width$}  {word:<12} {time}"),
+        }
     };
     let in_flight = roll.pis().iter().filter(|pi| pi.is_in_flight());
     let mut lines: Vec<_> = in_flight.map(line).take(room.saturating_sub(1)).collect();

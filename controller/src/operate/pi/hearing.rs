@@ -1,5 +1,5 @@
 //! What a Pi says: its reports are judged, its presence and status kept.
-use picket_proto::{Presence, Report, State, Status};
+use picket_proto::{Presence, Progress, Report, State, Status};
 
 use super::{LEAST_MS, Phase, Pi};
 use crate::operate::{
@@ -12,6 +12,8 @@ use crate::operate::{
 
 /// What a Pi may say before its further progress is no longer told.
 const MAX_TOLD: u32 = 256;
+/// How much of a stage is done is told at most this often, in ms.
+const PROGRESS_MS: u64 = 10_000;
 
 impl Pi {
     pub(in crate::operate) fn report(&mut self, turn: &mut Turn, report: &Report) {
@@ -19,16 +21,23 @@ impl Pi {
             return;
         }
         self.heard_ms = Some(turn.now_ms);
+        if let Some(progress) = report.progress {
+            return self.progressed(turn, report, progress);
+        }
         match judge(turn.order, &self.seen, report) {
             Verdict::Nothing => {}
             Verdict::Progress(latest) => {
                 self.seen.latest = Some(latest);
                 self.since_ms = turn.now_ms;
+                (self.progress, self.progress_told_ms) = (None, None);
                 let news = News::of(self.device, Word::Pi(latest.state), report);
-                if turn.pace.wait == Wait::FirstWord {
-                    return self.end(turn, Ending::Accepted, news);
+                match turn.pace.wait {
+                    Wait::FirstWord => self.end(turn, Ending::Accepted, news),
+                    Wait::Staged if latest.state == State::Staged => {
+                        self.end(turn, Ending::Accepted, news);
+                    }
+                    Wait::Staged | Wait::End => self.tell(turn, news),
                 }
-                self.tell(turn, news);
             }
             Verdict::Over(ending, state) => {
                 let mut news = News::of(self.device, Word::Pi(state), report);
@@ -55,6 +64,23 @@ impl Pi {
                     turn.tell(news);
                 }
             }
+        }
+    }
+
+    /// Of several that overtook one another the latest counts, and not each is told: a terminal shows the newest all the time.
+    fn progressed(&mut self, turn: &mut Turn, report: &Report, progress: Progress) {
+        let at = report.boottime_ms.unwrap_or_default();
+        let is_ours = report.operation == Some(turn.order.operation) && self.is_offered;
+        if !is_ours || self.progress.is_some_and(|(known, _)| at < known) {
+            return;
+        }
+        self.progress = Some((at, progress));
+        let told = self.progress_told_ms;
+        if told.is_none_or(|told| turn.now_ms.saturating_sub(told) >= PROGRESS_MS) {
+            self.progress_told_ms = Some(turn.now_ms);
+            let mut news = News::of(self.device, Word::Progress, report);
+            news.progress = Some(progress);
+            turn.tell(news);
         }
     }
 
