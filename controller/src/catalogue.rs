@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Replaces both files. Each is whole at any moment; between the two renames the signature isn't the catalogue's, and a Pi that
-    /// comes just then asks again.
+    /// comes just then refuses them.
     ///
     /// # Errors
     /// A file can't be written; the catalogue before is still there then.
