@@ -3,7 +3,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::cmd::{
-    Exit, activate, authority, broker, cancel, configure, decode, demo, identify, keys, ops,
+    Exit, activate, authority, broker, cancel, configure, decode, demo, identify, image, keys, ops,
     options::Options, provision, query, reboot, reinstall, resume, watch,
 };
 
@@ -23,6 +23,7 @@ use crate::cmd::{
 ///   picket authority new                     make what says who is let in at the broker
 ///   picket provision 00000000a1b2c3d4        what a Pi needs to be let in
 ///   picket broker mosquitto --name HOST      a broker's configuration for the fleet
+///   picket image list                        which images there are, and making them
 ///   picket decode frame.bin                  what is in a message
 #[derive(Debug, Parser)]
 #[command(name = "picket", version, verbatim_doc_comment, after_help = EXIT_CODES)]
@@ -52,6 +53,7 @@ enum Command {
     Authority(authority::Authority),
     Provision(provision::Provision),
     Broker(broker::Broker),
+    Image(image::Image),
     Decode(decode::Decode),
     Demo(demo::Demo),
 }
@@ -91,6 +93,7 @@ fn run(cli: Cli) -> Result<Exit> {
             Command::Configure(args) => configure::run(&args, &cli.options).await,
             Command::Resume(args) => resume::run(&args, &cli.options).await,
             Command::Demo(args) => demo::run(&args, &cli.options).await,
+            Command::Image(args) => image::run(&args, &cli.options).await,
             Command::Keys(args) => keys::run(&args, &cli.options).await,
             Command::Ops(args) => ops::run(&args, &cli.options),
             Command::Decode(args) => decode::run(&args),

@@ -13,6 +13,7 @@ pub mod collector;
 pub mod demo;
 pub mod duration;
 pub mod fleet;
+pub mod image;
 pub mod link;
 pub mod operate;
 pub mod random;

@@ -11,9 +11,12 @@ use super::fault::Fault;
 pub(crate) const XZ_LIMIT_KIB: u32 = 66 * 1024;
 
 /// The bytes of an archive.
-pub(crate) enum Decompressed<R: BufRead> {
+pub enum Decompressed<R: BufRead> {
+    /// By zstd.
     Zstd(zstd::Decoder<'static, R>),
+    /// By xz.
     Xz(Box<XzReader<R>>),
+    /// By gzip.
     Gzip(Box<MultiGzDecoder<R>>),
 }
 
@@ -22,7 +25,7 @@ impl<R: BufRead> Decompressed<R> {
     ///
     /// # Errors
     /// No memory for the decompressor.
-    pub(crate) fn new(format: Format, packed: R) -> Result<Self, Fault> {
+    pub fn new(format: Format, packed: R) -> Result<Self, Fault> {
         Ok(match format {
             Format::TarZst => {
                 let decoder = zstd::Decoder::with_buffer(packed).and_then(|mut decoder| {
@@ -45,7 +48,8 @@ impl<R: BufRead> Decompressed<R> {
     }
 
     /// What is below.
-    pub(crate) fn into_below(self) -> R {
+    #[must_use]
+    pub fn into_below(self) -> R {
         match self {
             Self::Zstd(decoder) => decoder.finish(),
             Self::Xz(decoder) => decoder.into_inner(),

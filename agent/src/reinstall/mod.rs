@@ -8,7 +8,7 @@ pub mod archive;
 pub mod cancel;
 pub mod catalogue;
 pub mod child;
-mod decompress;
+pub mod decompress;
 mod digest;
 pub mod fault;
 mod install;

@@ -7,6 +7,7 @@ pub mod configure;
 pub mod decode;
 pub mod demo;
 pub mod identify;
+pub mod image;
 pub mod keys;
 pub mod ops;
 pub mod options;

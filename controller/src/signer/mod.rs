@@ -137,13 +137,20 @@ impl Signer {
         self.public.key_data().is_sk_ed25519()
     }
 
-    /// The signature of the payload with that privilege: the blob of OpenSSH's PROTOCOL.sshsig. Says on stderr when a token waits
-    /// to be touched.
+    /// The signature of the payload with that privilege.
+    ///
+    /// # Errors
+    /// As [`Signer::sign_in`].
+    pub async fn sign(&self, privilege: Privilege, payload: &[u8]) -> Result<Vec<u8>> {
+        self.sign_in(privilege.namespace(), payload).await
+    }
+
+    /// The signature of the payload in that namespace: the blob of OpenSSH's PROTOCOL.sshsig. Says on stderr when a token waits to
+    /// be touched.
     ///
     /// # Errors
     /// The agent doesn't sign, or not as it should: such a signature is never returned.
-    pub async fn sign(&self, privilege: Privilege, payload: &[u8]) -> Result<Vec<u8>> {
-        let namespace = privilege.namespace();
+    pub async fn sign_in(&self, namespace: &str, payload: &[u8]) -> Result<Vec<u8>> {
         let data = SshSig::signed_data(namespace, HASH, payload)?;
         let signature = match &self.key {
             Key::Private(private) => private.try_sign(&data)?,
