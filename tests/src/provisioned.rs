@@ -162,9 +162,10 @@ impl Provisioned {
             let path = self.path("mosquitto").join(name);
             let text = fs::read_to_string(&path).expect("picket wrote it");
             let users = text.lines().filter(|line| line.starts_with("user "));
-            let text: String = users
+            let text = users
                 .map(|user| format!("{user}\ntopic readwrite #\ntopic read $SYS/#\n"))
-                .collect();
+                .collect::<Vec<_>>()
+                .concat();
             fs::write(&path, text).expect("the folder is writable");
         }
     }

@@ -1,4 +1,8 @@
 //! `picketd install` on root filesystems of several kinds: what it writes, that it does it once, and that it stays inside.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failed step of a test is a failed test"
+)]
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},

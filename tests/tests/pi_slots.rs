@@ -137,7 +137,7 @@ fn arm(pi: &Pi, attempts_left: u8) {
         trial: Some(trial),
         ..BootRecord::of(Slot::A)
     };
-    boot_record::write(&pi.slots(), &record).unwrap();
+    boot_record::write(&pi.slots(), &record).expect("the export is writable");
 }
 
 /// What the guest's shell prints holds that.

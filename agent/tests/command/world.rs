@@ -40,6 +40,7 @@ pub(super) enum Did {
     Pong(Pong),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "four independent states")]
 pub(super) struct World {
     pub(super) core: Commands,
     pub(super) now_ms: u64,

@@ -200,6 +200,7 @@ fn a_child_cleans_what_one_before_has_left() {
     }
     let clean = Order::Clean {
         export: rig.export(),
+        slot: None,
     };
     assert_eq!(rig.give(&clean), [Event::Cleaned]);
     assert_eq!(rig.slots(), ["a"]);

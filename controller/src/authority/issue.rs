@@ -85,7 +85,7 @@ pub(super) fn issue(signer: &Signer, identity: &Identity) -> Result<Certificate>
     Ok(Certificate {
         certificate: certificate.pem(),
         key: key.serialize_pem(),
-        serial: serial.iter().map(|byte| format!("{byte:02x}")).collect(),
+        serial: serial.map(|byte| format!("{byte:02x}")).concat(),
     })
 }
 

@@ -173,12 +173,11 @@ impl Common<'_> {
         let (tls, plain): (Vec<_>, Vec<_>) =
             keys.iter().partition(|(name, _)| name.starts_with("tls."));
         let lines = |keys: &[&(&str, String)], prefix: &str| -> String {
-            let keys = keys.iter();
-            keys.map(|(name, value)| {
+            let line = |(name, value): &&(&str, String)| {
                 let name = name.strip_prefix(prefix).unwrap_or(name);
                 format!("{name} = {value:?}\n")
-            })
-            .collect()
+            };
+            keys.iter().map(line).collect::<Vec<_>>().concat()
         };
         text + &lines(&plain, "") + "\n[tls]\n" + &lines(&tls, "tls.")
     }

@@ -160,7 +160,7 @@ fn unknown_keys_and_words_are_errors_that_name_them() {
         let kept = lines
             .lines()
             .filter(|kept| kept.split(' ').next() != Some(key));
-        let text: String = kept.map(|kept| format!("{kept}\n")).collect();
+        let text: String = kept.flat_map(|kept| [kept, "\n"]).collect();
         let text = format!("version = 1\n[[image]]\n{text}{line}\n");
         let error = toml::from_str::<Catalogue>(&text).unwrap_err().to_string();
         assert!(error.contains(word), "{line}: {error}");

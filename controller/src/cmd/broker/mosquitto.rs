@@ -164,7 +164,7 @@ impl Group {
 
 fn configuration(args: &Mosquitto, at: &Path, credential: Credential) -> String {
     let at = at.display();
-    let mut text = format!(
+    let mut text = String::from(
         "# Written by `picket broker mosquitto`, which replaces it.\n\
          # A Pi's tenant has its credentials: what he sends is bounded here. Mosquitto has no limit on messages a second; the\n\
          # host's packet filter has one (docs/BROKERS.md).\n\
@@ -179,7 +179,7 @@ fn configuration(args: &Mosquitto, at: &Path, credential: Credential) -> String 
          max_queued_messages 20000\n\
          max_queued_bytes 33554432\n\
          memory_limit 536870912\n\
-         set_tcp_nodelay true\n"
+         set_tcp_nodelay true\n",
     );
     for (group, port, words) in [
         (

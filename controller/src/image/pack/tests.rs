@@ -30,11 +30,13 @@ fn a_tree_comes_out_of_tar_as_it_was_in_each_format() {
             "tar",
             &["-xpf", text(&file), "-C", text(&out), "--numeric-owner"],
         );
+        // GNU diff calls any two FIFOs different; that it is one is in its mode, below.
         run(
             "diff",
             &[
                 "-r",
                 "--no-dereference",
+                "--exclude=fifo",
                 text(&root.join("etc")),
                 text(&out.join("etc")),
             ],
