@@ -34,7 +34,8 @@ fn every_action_needs_the_privilege_that_it_has() {
             },
             Some(Privilege::Configure),
         ),
-        (unknown(2), None),
+        (Action::Activate { operation }, Some(Privilege::Reinstall)),
+        (unknown(8), None),
         (unknown(60_000), None),
     ] {
         for has in Privilege::ALL {

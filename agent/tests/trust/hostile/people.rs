@@ -1,6 +1,6 @@
 //! Genuine signatures of people who may not do that, or not now.
 use picket_proto::{
-    Action, Command, Privilege,
+    Action, Command, OperationId, Privilege,
     Quality::{Unset, Unsynchronised},
     Reason::{ClockUnknown, KeyExpired, WrongActor, WrongNamespace, WrongPrivilege},
     frame,
@@ -20,9 +20,8 @@ pub(super) fn rights() -> Vec<Hostile> {
         ..reboot()
     };
     let reinstall = Command {
-        action: Action::Unknown {
-            id: 2,
-            body: Vec::new(),
+        action: Action::Activate {
+            operation: OperationId([9; 16]),
         },
         ..by("bob")
     };
