@@ -209,6 +209,9 @@ fn a_child_cleans_what_one_before_has_left() {
 
 #[test]
 fn its_memory_stays_below_32_mb_with_a_window_of_8_mib() {
+    if std::env::var_os("PICKET_RUNNER").is_some() {
+        return; // what is weighed there is QEMU
+    }
     let rig = Rig::new(&Image::large(), "tar.zst");
     let mut order = rig.order();
     // All of it is unpacked by then, and no program without optimisation, which is as large as all of the rest, is put into it.

@@ -292,7 +292,15 @@ pub(crate) fn raw(line: &str) -> ExitStatus {
 }
 
 fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_picketd"));
+    let program = env!("CARGO_BIN_EXE_picketd");
+    let mut command = match std::env::var_os("PICKET_RUNNER") {
+        Some(runner) => {
+            let mut command = Command::new(runner);
+            command.arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
     command
         .arg("reinstall-child")
         .stdin(Stdio::piped())
