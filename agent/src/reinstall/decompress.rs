@@ -126,7 +126,9 @@ mod tests {
 
     /// Text that doesn't fit into one block of any of them.
     fn sample(length: usize) -> Vec<u8> {
-        (0..length).map(|at| (at * at / 7 % 251) as u8).collect()
+        (0..length as u64)
+            .map(|at| (at * at / 7 % 251) as u8)
+            .collect()
     }
 
     #[test]
