@@ -68,21 +68,22 @@ impl Folder {
         Self::new(path.to_owned(), Way::Beneath(root), State::Pending)
     }
 
-    /// Makes it, or opens it.
-    pub(super) fn make(&self) -> Result<(), Fault> {
+    /// Makes it, or opens it. A fault is told before those who wait for the folder learn that there is one.
+    pub(super) fn make(&self, tell: impl FnOnce(Fault)) {
         let made = match &self.way {
-            Way::Root => return Ok(()),
+            Way::Root => return,
             Way::In(parent) => parent
                 .open()
                 .and_then(|parent| make_in(&parent, &self.path)),
             Way::Beneath(root) => root.open().and_then(|root| walk(&root, &self.path)),
         };
-        let (state, result) = match made {
-            Ok(folder) => (State::Open(Arc::new(folder)), Ok(())),
-            Err(fault) => (State::Failed, Err(fault)),
-        };
-        self.settle(state);
-        result
+        self.settle(match made {
+            Ok(folder) => State::Open(Arc::new(folder)),
+            Err(fault) => {
+                tell(fault);
+                State::Failed
+            }
+        });
     }
 
     /// It will not be made.

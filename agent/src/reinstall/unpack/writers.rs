@@ -181,7 +181,10 @@ impl Shared {
 
     fn make(&self, job: Job) -> Result<(), Fault> {
         match job {
-            Job::Folder(folder) => return folder.make(),
+            Job::Folder(folder) => {
+                folder.make(|fault| self.fail(fault));
+                return Ok(());
+            }
             Job::Settle { path, attributes } => {
                 return make::settle_folder(&self.root, &path, attributes);
             }
