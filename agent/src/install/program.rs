@@ -174,7 +174,7 @@ mod tests {
     fn a_program_tells_its_version_among_other_bytes() {
         let told = |text: &str| version(format!("\x7fELF...{text}...").as_bytes());
         // Not as text of its own: beside other text of this test it would be a version in the test's own program.
-        let begin = str::from_utf8(&MARK[..BEFORE_VERSION]).unwrap();
+        let begin = std::str::from_utf8(&MARK[..BEFORE_VERSION]).unwrap();
         for (text, found) in [
             (format!("{begin}1.20.3\n"), Some([1, 20, 3])),
             (format!("{begin}1.20.3-rc.1\n"), Some([1, 20, 3])),
