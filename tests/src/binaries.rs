@@ -33,6 +33,13 @@ pub fn from_environment(variable: &str) -> PathBuf {
     path
 }
 
+/// A folder that a script prepared and names in an environment variable; `script` is what sets it.
+pub fn folder_from_environment(variable: &str, script: &str) -> PathBuf {
+    let path = std::env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} is not set: `{script}` sets it"));
+    PathBuf::from(path)
+}
+
 fn beside(name: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a program knows its own path");
     // Tests lie in target/PROFILE/deps, programs above.

@@ -25,6 +25,8 @@ pub struct Make {
     pub signers: Option<String>,
     /// Where they find the broker, if not at its own address.
     pub broker: Option<String>,
+    /// `puback` or a collector's name.
+    pub ack: &'static str,
     /// `sample_every`, as TOML has it.
     pub sample_every: &'static str,
     /// `window`, as TOML has it.
@@ -38,6 +40,7 @@ impl Default for Make {
             command: binaries::agent(),
             signers: None,
             broker: None,
+            ack: "puback",
             sample_every: "2s",
             window: "10s",
         }
@@ -91,7 +94,7 @@ impl Shelf {
         let extra = self.config(make);
         let setup = Setup {
             broker: &make.broker.clone().unwrap_or_else(|| self.broker.url()),
-            ack: "puback",
+            ack: make.ack,
             extra: &extra,
         };
         let init = Init::start_with(make.command.clone(), Tree::small(device), &setup);

@@ -19,6 +19,7 @@ pub mod killer;
 pub mod mosquitto;
 pub mod nspawn;
 pub mod operator;
+pub mod other_broker;
 pub mod package;
 pub mod pi;
 pub mod process;

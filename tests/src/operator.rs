@@ -25,6 +25,7 @@ pub struct Operator {
     folder: PathBuf,
     fleet: Option<PathBuf>,
     silence: Option<Duration>,
+    picket: PathBuf,
 }
 
 /// An order under way.
@@ -54,6 +55,7 @@ impl Operator {
             folder: folder.join(format!("operator-{actor}")),
             fleet: None,
             silence: None,
+            picket: binaries::picket(),
         };
         fs::create_dir_all(&operator.folder).expect("the folder is writable");
         write_key(&operator.key(), &key.private_file());
@@ -66,6 +68,13 @@ impl Operator {
         let text = fs::read_to_string(key).expect("ssh-keygen made a key");
         write_key(&operator.key(), &text);
         operator
+    }
+
+    /// Gives it another `picket`.
+    #[must_use]
+    pub fn with_picket(mut self, picket: &Path) -> Self {
+        self.picket = picket.to_owned();
+        self
     }
 
     /// Gives it an inventory.
@@ -86,7 +95,7 @@ impl Operator {
 
     /// Gives an order: the arguments after the options of all commands.
     pub fn order(&self, arguments: &[&str]) -> Order {
-        let mut command = Command::new(binaries::picket());
+        let mut command = Command::new(&self.picket);
         command
             .args(["--broker", &self.broker])
             .arg("--key")

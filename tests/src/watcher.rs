@@ -29,7 +29,17 @@ impl Watcher {
 
     /// The same with these options of `picket`.
     pub fn start_with(options: &[String], collector: Option<&str>, folder: &Path) -> Self {
-        let mut command = Command::new(binaries::picket());
+        Self::start_program(&binaries::picket(), options, collector, folder)
+    }
+
+    /// The same with another `picket`.
+    pub fn start_program(
+        picket: &Path,
+        options: &[String],
+        collector: Option<&str>,
+        folder: &Path,
+    ) -> Self {
+        let mut command = Command::new(picket);
         command
             .args(options)
             .args(["watch", "--json"])
