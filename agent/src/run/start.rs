@@ -87,7 +87,7 @@ pub fn run(
     let state_dir = state_dir(world, &loaded);
     // Safety-order: the lock comes before all that an agent beside this one may be using.
     let state = RuntimeState::open(&world.run_dir(), identity.boot)?;
-    let opened = journal::open(&state_dir, identity.device);
+    let opened = journal::open(state_dir.clone(), identity.device);
     if let Some(problem) = &opened.problem {
         tracing::warn!("{problem}");
     }

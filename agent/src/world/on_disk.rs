@@ -43,11 +43,17 @@ impl OnDisk {
     }
 }
 
-/// A path that is called what it is.
-impl<P: AsRef<Path> + ?Sized> From<&P> for OnDisk {
-    fn from(path: &P) -> Self {
-        let path = path.as_ref();
+/// A path that is called what it is. Not for all that has a path in it: an [`OnDisk`] would lose its name.
+impl From<&Path> for OnDisk {
+    fn from(path: &Path) -> Self {
         Self::new(path.to_owned(), path)
+    }
+}
+
+/// The same.
+impl From<&PathBuf> for OnDisk {
+    fn from(path: &PathBuf) -> Self {
+        path.as_path().into()
     }
 }
 

@@ -131,7 +131,7 @@ fn without_a_lifeboat_a_file_of_the_disk_is_where_it_is_called() {
     let tree = tempfile::tempdir().unwrap();
     for world in [World::new("/"), World::new(tree.path())] {
         for path in ["/etc/picket/picketd.toml", "picketd.toml"] {
-            assert_eq!(world.on_disk(path), OnDisk::from(path));
+            assert_eq!(world.on_disk(path), OnDisk::from(Path::new(path)));
         }
         assert_eq!(world.root_mount(), "/");
     }
