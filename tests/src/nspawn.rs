@@ -105,7 +105,7 @@ impl Container {
         let cgroup = Cgroup::new();
         let broker = Mosquitto::start(folder.path());
         let nspawn = Process::start("nspawn", folder.path(), command(&root, &cgroup));
-        let line = Proxy::on(listener_of(&nspawn), broker.address());
+        let line = Proxy::on(listener(&nspawn, PORT), broker.address());
         Self {
             nspawn,
             cgroup,
@@ -114,6 +114,11 @@ impl Container {
             root,
             folder,
         }
+    }
+
+    /// Leads from a port of all of its addresses to somebody else out here.
+    pub fn lead(&self, port: u16, to: SocketAddr) -> Proxy {
+        Proxy::on(listener(&self.nspawn, port), to)
     }
 
     /// Waits until picketd has said that it is ready.
@@ -329,7 +334,7 @@ fn command(root: &Path, cgroup: &Cgroup) -> Command {
 }
 
 /// A port in the container's network. A socket stays in the network that it was made in, and a thread of its own goes there to make it.
-fn listener_of(nspawn: &Process) -> TcpListener {
+fn listener(nspawn: &Process, port: u16) -> TcpListener {
     let network = format!("/proc/{}/ns/net", nspawn.id());
     let ours = fs::read_link("/proc/self/ns/net").expect("Linux has network namespaces");
     eventually("the container has a network", BOOT, || {
@@ -339,7 +344,7 @@ fn listener_of(nspawn: &Process) -> TcpListener {
     let made = thread::spawn(move || {
         let kind = Some(LinkNameSpaceType::Network);
         move_into_link_name_space(network.as_fd(), kind).expect("root may go into any network");
-        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
+        let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
         TcpListener::bind(any).expect("nobody else is in that network")
     });
     made.join().expect("the thread has said why")

@@ -50,7 +50,7 @@ pub struct Provision {
     /// The collector that must confirm what the Pis say [default: the broker]
     #[arg(long, value_name = "NAME")]
     ack: Option<String>,
-    /// Where the files will be on the Pi
+    /// Where the files will be on the Pi. Beside them it keeps its state, unless this is in /etc
     #[arg(long, default_value = "/run/picket/export/picket", value_name = "DIR")]
     at: PathBuf,
 }
@@ -124,13 +124,20 @@ impl Common<'_> {
         let keys = self.keys(id, secret);
         write_public(&folder.join("picketd.toml"), self.toml(&keys).as_bytes())?;
         write_public(&folder.join("cmdline.txt"), command_line(&keys).as_bytes())?;
-        // The time until which a certificate that ended is taken for one that has ended, whatever the Pi's clock says.
-        let now = Timestamp::now().as_second();
-        write_private(&folder.join("clock"), format!("{now}\n").as_bytes())?;
+        if self.keeps_state() {
+            // The time until which a certificate that ended is taken for one that has ended, whatever the Pi's clock says.
+            let now = Timestamp::now().as_second();
+            write_private(&folder.join("clock"), format!("{now}\n").as_bytes())?;
+        }
         match &self.signers {
             Some(bytes) => write_public(&folder.join("allowed_signers"), bytes),
             None => Ok(()),
         }
+    }
+
+    /// Whether the Pi's state lies beside these files. No service writes into /etc: there it has its own state directory.
+    fn keeps_state(&self) -> bool {
+        !self.args.at.starts_with("/etc")
     }
 
     /// Keys of the configuration with their values; none is secret.
@@ -140,8 +147,10 @@ impl Common<'_> {
             ("id", id.to_string()),
             ("broker", self.broker.to_string()),
             ("topic_root", self.root.clone()),
-            ("state_dir", self.args.at.display().to_string()),
         ];
+        if self.keeps_state() {
+            keys.push(("state_dir", self.args.at.display().to_string()));
+        }
         if let Some(name) = &self.args.ack {
             keys.push(("ack", name.clone()));
         }
