@@ -6,6 +6,7 @@
 //! end where something is opened, is `ELOOP`, also a dangling one.
 mod entry;
 mod file;
+mod mode;
 mod remove;
 mod walk;
 
@@ -22,6 +23,7 @@ use rustix::{
 };
 
 pub use entry::{Entry, Kind};
+pub use mode::set_mode;
 pub use remove::{Pace, at_once, slowly};
 use walk::{Way, split};
 

@@ -14,6 +14,7 @@ use super::{
     Doing, Error, Kind, Last, Missing, Place, Tree, find, kind, open_regular, stat_of,
     walk::DIRECTORY,
 };
+use crate::slots::beneath::set_mode;
 
 /// What a thing is called until it is complete.
 const UNFINISHED: &str = ".picket-unfinished";
@@ -102,7 +103,7 @@ impl Tree {
             let kind = FileType::from_raw_mode(like.st_mode);
             let mode = Mode::from_raw_mode(like.st_mode & PERMISSIONS);
             mknodat(place.directory(), UNFINISHED, kind, mode, like.st_rdev)?;
-            rustix::fs::chmodat(place.directory(), UNFINISHED, mode, AtFlags::empty())
+            set_mode(place.directory(), UNFINISHED, mode)
         })
     }
 

@@ -147,9 +147,9 @@ fn settle_by_name(
             AtFlags::SYMLINK_NOFOLLOW,
         )?;
     }
-    // The folder is this program's alone as yet, so the name still is what was made.
     let has_mode = !matches!(special, Special::Symlink(_));
     if has_mode && (stat.st_mode & 0o7777 != attributes.mode || attributes.mode & 0o6000 != 0) {
+        // This follows a symlink that somebody put in its place, but the image is this thread's root: nothing outside is reached.
         rustix::fs::chmodat(
             folder,
             name,

@@ -245,3 +245,18 @@ fn a_removal_can_be_ended_and_goes_on_where_it_was() {
     let rest = scene.tree.remove_tree("etc", &mut at_once).unwrap();
     assert_eq!(rest, Some(8 - 2));
 }
+
+#[test]
+fn the_mode_of_what_is_not_opened_is_set_and_never_that_of_what_a_symlink_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = Dir::open_root(folder.path()).unwrap();
+    let mode = |name: &str| dir.stat(name).unwrap().unwrap().st_mode & 0o7777;
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(&dir, "fifo", fifo, Mode::from(0o600), 0).unwrap();
+    set_mode(&dir, "fifo", Mode::from(0o666)).unwrap();
+    assert_eq!(mode("fifo"), 0o666);
+    drop(dir.create_file("secret", 0o600).unwrap());
+    dir.symlink("secret", "link").unwrap();
+    assert_eq!(set_mode(&dir, "link", Mode::from(0o666)), Err(Errno::LOOP));
+    assert_eq!(mode("secret"), 0o600);
+}
