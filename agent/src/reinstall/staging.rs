@@ -83,7 +83,8 @@ impl Drop for Staging<'_> {
 /// Removes a tree that nothing runs from, as fast as it goes. That it isn't there is what is wanted.
 pub(crate) fn remove(export: &Export, slot: Slot, stage: Stage) -> Result<(), Fault> {
     let failed = || Fault::disk(format!("can't remove {}", stage.path(slot).display()));
-    if let Some(root) = export.tree(slot, stage).map_err(failed())? {
+    // What is there and no folder has nothing within.
+    if let Ok(Some(root)) = export.tree(slot, stage) {
         // Whatever it leaves, the removal of the whole removes or names.
         let _ = remove_within(&root);
     }
