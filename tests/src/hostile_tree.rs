@@ -1,7 +1,7 @@
 //! A root filesystem made by somebody who wants files outside of it to be written, and the outside that must stay as it is.
 use std::{
     fs,
-    os::unix::fs::{FileTypeExt, symlink},
+    os::unix::fs::{FileTypeExt, MetadataExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -11,18 +11,24 @@ use tempfile::TempDir;
 /// What lies outside of a tree: a folder that nobody may write into, and a file in it that nobody may change.
 pub struct Outside {
     folder: TempDir,
+    before: [Looks; 2],
 }
 
+/// Device and inode, mode and owners, and when any of it was changed last.
+type Looks = ([u64; 2], [u32; 3], [i64; 2]);
+
 const SECRET: &str = "nobody may change this";
+const FILE: &str = "file";
 
 impl Outside {
     /// Makes it, away from every tree.
     #[expect(clippy::new_without_default, reason = "it makes a folder")]
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let outside = Self { folder };
-        fs::write(outside.file(), SECRET).expect("the folder is ours");
-        outside
+        let file = folder.path().join(FILE);
+        fs::write(&file, SECRET).expect("the folder is ours");
+        let before = [looks(folder.path()), looks(&file)];
+        Self { folder, before }
     }
 
     /// Where a symlink may lead to get a folder outside: absolute, and by more steps upwards than there are.
@@ -34,7 +40,7 @@ impl Outside {
 
     /// The same for a file, one that is there and one that isn't.
     pub fn files(&self) -> Vec<PathBuf> {
-        let there = self.ways().into_iter().map(|way| way.join("file"));
+        let there = self.ways().into_iter().map(|way| way.join(FILE));
         let new = self.ways().into_iter().map(|way| way.join("new"));
         there.chain(new).collect()
     }
@@ -61,15 +67,16 @@ impl Outside {
             .map(|entry| entry.expect("it can be read").file_name())
             .collect();
         let text = fs::read_to_string(self.file()).unwrap_or_default();
+        let after = [looks(self.folder.path()), looks(&self.file())];
         assert!(
-            names == ["file"] && text == SECRET,
+            names == [FILE] && text == SECRET && after == self.before,
             "{path} -> {} led outside: {names:?}",
             target.display()
         );
     }
 
     fn file(&self) -> PathBuf {
-        self.folder.path().join("file")
+        self.folder.path().join(FILE)
     }
 }
 
@@ -79,6 +86,15 @@ pub fn small_program(path: &Path) {
     head[..6].copy_from_slice(b"\x7fELF\x02\x01");
     head[18] = 62;
     fs::write(path, head).expect("the folder is ours");
+}
+
+fn looks(path: &Path) -> Looks {
+    let found = fs::symlink_metadata(path).expect("it is there");
+    (
+        [found.dev(), found.ino()],
+        [found.mode(), found.uid(), found.gid()],
+        [found.ctime(), found.ctime_nsec()],
+    )
 }
 
 fn clear(root: &Path, path: &str) -> PathBuf {
