@@ -2,40 +2,30 @@
 //!
 //! Safety-order: nothing has the slot's name before digest, counts and syncfs agree and it is this Pi's; nothing of the old system in
 //! the idle slot goes before that either, unless the order says so.
-use std::{io::BufReader, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use picket_proto::image::{CATALOGUE_FILE, MAX_CATALOGUE, Manifest, SIGNATURE_FILE};
+use picket_proto::image::Manifest;
 
 use super::{
     cancel::Cancel,
-    catalogue::{CatalogueError, Trust},
-    decompress::Decompressed,
-    digest::Incoming,
     fault::Fault,
-    personalise::{Surroundings, personalise},
+    personalise::Surroundings,
     preflight,
     progress::{Counters, Teller, Ticker},
     source::{Patience, Source},
     staging::{self, Staging},
-    unpack::{self, Found, Setting, WRITERS},
+    steps,
     wire::{Event, Install, Stage},
 };
 use crate::{
-    clock::{Wall, boottime_ms},
     lifeboat,
     log::chain,
     slots::{
         Slot,
-        beneath::{Dir, slowly},
+        beneath::slowly,
         layout::{self, Export},
     },
-    tree::Tree,
-    trust::{self, AllowedSigners, Unjudged},
 };
-
-/// A signature is at most this long, in bytes; ssh-keygen's have some 300.
-const MAX_SIGNATURE: usize = 16 * 1024;
-const BUFFER: usize = 64 * 1024;
 
 /// Does what the order says. Gives the last event.
 pub(crate) fn install(order: &Install, teller: &Teller, cancel: &Cancel) -> Result<Event, Fault> {
@@ -141,56 +131,17 @@ impl Work<'_> {
             counters.clone(),
             (manifest.size, manifest.entries),
         );
-        let incoming = Incoming::new(stream, manifest, counters.clone(), self.cancel.clone());
-        let packed =
-            Decompressed::new(manifest.format, BufReader::with_capacity(BUFFER, incoming))?;
-        let root = staging
-            .root()
-            .try_clone()
-            .map_err(Fault::disk("can't open the staging folder"))?;
-        let setting = Setting {
-            writers: WRITERS,
-            counters,
-            cancel: self.cancel.clone(),
-        };
-        let (found, packed) = unpack::unpack(
-            packed,
-            &std::fs::File::from(root).into(),
-            manifest,
-            &setting,
-        )?;
-        packed.into_below().into_inner().finish(manifest)?;
-        staging
-            .root()
-            .sync_all()
-            .map_err(Fault::disk("can't make the image durable"))?;
+        let found = steps::unpacked(stream, staging, manifest, (counters, self.cancel))?;
         drop(ticker);
-        self.warn_of_extended(&found);
+        self.warn(steps::of_extended(&found));
         self.stage(Stage::Sealed)?;
-        let host_keys = self.personalise(staging.root())?;
-        staging
-            .root()
-            .sync_all()
-            .map_err(Fault::disk("can't make the image durable"))?;
-        self.stage(Stage::Personalised)?;
-        Ok(host_keys)
-    }
-
-    /// Gives the fingerprints of the new host keys.
-    fn personalise(&self, root: &Dir) -> Result<Vec<String>, Fault> {
         let fault = |error: &dyn std::error::Error| Fault::Personalise(chain(error));
         let world = lifeboat::world(Path::new("/")).map_err(|error| fault(&error))?;
         let around =
             Surroundings::here(&world, &self.order.export).map_err(|error| fault(&error))?;
-        let another = root
-            .try_clone()
-            .map_err(Fault::disk("can't open the staging folder"))?;
-        let tree = Tree::new(std::fs::File::from(another).into(), root.shown());
-        let done =
-            personalise(&tree, &self.order.personal, &around).map_err(|error| fault(&error))?;
-        done.warnings
-            .into_iter()
-            .for_each(|text| self.teller.warn(text));
+        let done = steps::personalised(staging.root(), &self.order.personal, &around)?;
+        self.warn(done.warnings);
+        self.stage(Stage::Personalised)?;
         Ok(done.host_keys)
     }
 
@@ -202,26 +153,10 @@ impl Work<'_> {
 
     /// The image's manifest, and the version of the catalogue that has it.
     fn manifest(&self, source: &Source) -> Result<(Manifest, u64), Fault> {
-        let signers = self.signers()?;
-        let bytes = source.small(CATALOGUE_FILE, MAX_CATALOGUE)?;
-        let signature = source.small(SIGNATURE_FILE, MAX_SIGNATURE)?;
-        let trust = Trust {
-            signers: &signers,
-            wall: Wall::default().now(),
-            boottime_ms: boottime_ms(),
-            unjudged: Unjudged::default(),
-            at_least: self.order.catalogue_at_least,
-        };
-        let trusted = trust.open(&bytes, &signature)?;
+        let at_least = self.order.catalogue_at_least;
+        let trusted = steps::catalogue(source, &self.order.signers, at_least)?;
         let manifest = trusted.image(&self.order.image, self.order.digest)?;
         Ok((manifest.clone(), trusted.catalogue.version))
-    }
-
-    fn signers(&self) -> Result<AllowedSigners, Fault> {
-        let loaded = trust::load(self.order.signers.as_path());
-        let loaded =
-            loaded.map_err(|error| Fault::Catalogue(CatalogueError::Unreadable(chain(&error))))?;
-        Ok(loaded.signers)
     }
 
     fn discard(&self, export: &Export) -> Result<(), Fault> {
@@ -241,14 +176,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn warn_of_extended(&self, found: &Found) {
-        let (count, first) = &found.extended;
-        if *count > 0 {
-            self.teller.warn(format!(
-                "{count} entries have extended attributes, as file capabilities, which an NFS export can't hold, and are without them: {}",
-                first.join(", ")
-            ));
-        }
+    fn warn(&self, texts: impl IntoIterator<Item = String>) {
+        texts.into_iter().for_each(|text| self.teller.warn(text));
     }
 }
 

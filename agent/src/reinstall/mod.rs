@@ -17,5 +17,6 @@ mod preflight;
 pub mod progress;
 mod source;
 mod staging;
+mod steps;
 pub mod unpack;
 pub mod wire;

@@ -38,6 +38,15 @@ pub(crate) fn is_idle(export: &Export, slot: Slot, mountinfo: &str) -> Result<()
         }
         Read::Record(_) => {}
     }
+    is_unused(export, slot, mountinfo)
+}
+
+/// Whether no mount of this machine shows the slot.
+///
+/// # Errors
+/// As [`is_idle`]'s.
+pub(crate) fn is_unused(export: &Export, slot: Slot, mountinfo: &str) -> Result<(), Fault> {
+    let in_use = |why: String| Err(Fault::SlotInUse(format!("slot {slot} isn't idle: {why}")));
     let unknown =
         |error: io::Error| Fault::Slots(format!("slot {slot} can't be looked at: {error}"));
     let Some(tree) = export.tree(slot, Stage::Whole).map_err(unknown)? else {
