@@ -13,6 +13,7 @@ pub mod config;
 pub mod crc32;
 pub mod device_id;
 mod errand;
+pub mod fileserver;
 pub mod guard;
 pub mod host;
 pub mod install;

@@ -18,6 +18,8 @@ pub enum Architecture {
     Arm64,
     /// This machine's containers, once more: with packages that were installed, not only unpacked, so that more can be.
     Installed,
+    /// This machine's, as Debian's installer would make it, with sshd: large, for figures.
+    Full,
 }
 
 /// Copies a Debian to `root`, an empty folder or none. It is fetched first if it isn't in the cache.
@@ -66,6 +68,7 @@ fn cached(architecture: Architecture) -> PathBuf {
             Architecture::Amd64 => "amd64",
             Architecture::Arm64 => "arm64",
             Architecture::Installed => "installed",
+            Architecture::Full => "full",
         })
         .output()
         .expect("the script is there");

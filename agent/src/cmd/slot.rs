@@ -4,10 +4,13 @@
 mod arm;
 mod choose;
 mod commit;
+mod fill;
 mod guard;
 mod mount;
+mod on_server;
 mod rescue;
 mod show;
+mod wipe;
 
 use std::{io::Write, path::PathBuf};
 
@@ -35,6 +38,10 @@ enum Command {
     Commit(commit::Args),
     /// Ask for the rescue system at the next boots
     Rescue(rescue::Args),
+    /// On the file server: put an image into a slot and arm it
+    Fill(Box<fill::Args>),
+    /// On the file server: end a tenancy
+    Wipe(wipe::Args),
     /// Mount the export that the kernel command line names: in the initramfs
     Mount(mount::Args),
     /// Reset this machine unless its trial is committed in time: in the initramfs
@@ -71,6 +78,8 @@ pub fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
         Command::Arm(args) => arm::run(args, out),
         Command::Commit(args) => commit::run(args, out),
         Command::Rescue(args) => rescue::run(args),
+        Command::Fill(args) => fill::run(args, out),
+        Command::Wipe(args) => wipe::run(args, out),
         Command::Mount(args) => mount::run(args),
         Command::Guard(args) => guard::run(args),
     }

@@ -11,6 +11,7 @@ pub mod child;
 pub mod decompress;
 mod digest;
 pub mod fault;
+pub mod fill;
 mod install;
 pub mod personalise;
 mod preflight;

@@ -34,13 +34,13 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     .map_err(Failure::output)
 }
 
-fn random() -> Result<OperationId, Failure> {
+pub(super) fn random() -> Result<OperationId, Failure> {
     let mut id = [0; 16];
     let got = rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty());
     match got {
         Ok(16) => Ok(OperationId(id)),
         _ => Err(Failure::Failed(
-            "the kernel has no random numbers yet; name one with --operation".to_owned(),
+            "the kernel has no random numbers yet; say it again in a minute".to_owned(),
         )),
     }
 }
