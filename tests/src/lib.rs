@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod cgroup;
 pub mod debian;
 pub mod dice;
+pub mod disk;
 pub mod file_server;
 pub mod fleet;
 pub mod hostile;

@@ -1,7 +1,9 @@
 //! `picket image`: making images, and the catalogue that says which there are. Asks no Pi and no broker.
 mod add;
+mod import;
 mod list;
 mod pack;
+mod product;
 mod retire;
 mod signing;
 mod verify;
@@ -21,6 +23,7 @@ use super::{Exit, options::Options, usage};
 /// gives commands.
 ///
 ///   picket image pack root/ --name debian-13-arm64 --image-version 13.2
+///   picket image import raspios.img.xz --name raspios-13 --image-version 1
 ///   picket image add debian-13-arm64.manifest --catalogue /srv/images
 ///   picket image list --catalogue /srv/images
 ///   picket image verify --catalogue /srv/images --signers allowed_signers
@@ -35,6 +38,7 @@ pub struct Image {
 #[derive(Debug, Clone, Subcommand)]
 enum What {
     Pack(pack::Pack),
+    Import(import::Import),
     Add(add::Add),
     List(list::List),
     Verify(verify::Verify),
@@ -66,6 +70,7 @@ impl Place {
 pub async fn run(args: &Image, options: &Options) -> Result<Exit> {
     match &args.what {
         What::Pack(args) => pack::run(args),
+        What::Import(args) => import::run(args),
         What::Add(args) => add::run(args, options).await,
         What::List(args) => list::run(args),
         What::Verify(args) => verify::run(args),

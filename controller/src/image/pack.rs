@@ -1,34 +1,36 @@
-//! Packs a folder or an archive. A folder's entries go in by their names' bytes, each folder before what is in it, with owners by
+//! Packs a root file system or an archive. A root's entries go in by their names' bytes, each folder before what is in it, with owners by
 //! number and whole seconds: the same tree makes the same archive. An archive's entries stay as they are.
 use std::{
     collections::HashMap,
-    ffi::{OsStr, OsString},
-    fs::{self, File, Metadata},
+    ffi::OsStr,
     io::{self, Read, Write},
-    os::unix::{
-        ffi::OsStrExt,
-        fs::{FileTypeExt, MetadataExt},
-    },
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, ensure};
 use picket_proto::image::Format;
-use rustix::fs::{major, minor};
 use tar::{Builder, EntryType, Header};
 
-use super::encode::Encoder;
+use super::{
+    disk::DiskRoot,
+    encode::Encoder,
+    folder::Folder,
+    root::{Kind, Looked, Root},
+};
 
 /// The name of a header that brings a longer one (GNU tar's manual, "Basic Tar Format").
 const LONG: &[u8] = b"././@LongLink";
 
-/// What a folder has and its archive doesn't.
+/// What a root file system has and its archive doesn't.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Left {
     /// Sockets: programs make theirs.
     pub sockets: Vec<PathBuf>,
     /// Folders whose content is another file system's: they are packed empty.
     pub mounts: Vec<PathBuf>,
+    /// Entries with extended attributes, as file capabilities, which an NFS export can't hold: they are packed without.
+    pub extended: Vec<String>,
 }
 
 /// Packs what is below `root`.
@@ -36,12 +38,21 @@ pub struct Left {
 /// # Errors
 /// Something can't be read or written, or changes meanwhile; the message names it.
 pub fn pack_folder(root: &Path, format: Format, into: impl Write) -> Result<Left> {
-    let metadata = fs::metadata(root).with_context(|| format!("{}", root.display()))?;
-    ensure!(metadata.is_dir(), "{} is no folder", root.display());
+    pack(&Folder::open(root)?, format, into)
+}
+
+/// Packs the root file system in a disk's image.
+///
+/// # Errors
+/// Something can't be read or written; the message names it.
+pub fn pack_disk(root: &DiskRoot, format: Format, into: impl Write) -> Result<Left> {
+    pack(root, format, into)
+}
+
+fn pack(root: &dyn Root, format: Format, into: impl Write) -> Result<Left> {
     let mut packing = Packing {
         tar: Builder::new(Encoder::new(format, into)?),
-        root: root.to_owned(),
-        device: metadata.dev(),
+        root,
         names: HashMap::new(),
         left: Left::default(),
     };
@@ -61,28 +72,23 @@ pub fn pack_tar(mut tar: impl Read, format: Format, into: impl Write) -> Result<
     Ok(encoder.finish()?.flush()?)
 }
 
-struct Packing<W: Write> {
+struct Packing<'a, W: Write> {
     tar: Builder<Encoder<W>>,
-    root: PathBuf,
-    device: u64,
+    root: &'a dyn Root,
     /// First names of files that have several, by inode.
     names: HashMap<u64, PathBuf>,
     left: Left,
 }
 
-impl<W: Write> Packing<W> {
+impl<W: Write> Packing<'_, W> {
     fn folder(&mut self, folder: &Path) -> Result<()> {
-        let whole = self.root.join(folder);
-        let shown = || format!("the folder {}", whole.display());
-        let names: io::Result<Vec<OsString>> = fs::read_dir(&whole)
-            .with_context(shown)?
-            .map(|entry| Ok(entry?.file_name()))
-            .collect();
-        let mut names = names.with_context(shown)?;
+        let whole = self.root.shown(folder);
+        let names = self.root.names(folder);
+        let mut names = names.with_context(|| format!("the folder {}", whole.display()))?;
         names.sort();
         for name in names {
             let path = folder.join(name);
-            let shown = self.root.join(&path);
+            let shown = self.root.shown(&path);
             self.entry(&path)
                 .with_context(|| format!("{}", shown.display()))?;
         }
@@ -90,62 +96,63 @@ impl<W: Write> Packing<W> {
     }
 
     fn entry(&mut self, path: &Path) -> Result<()> {
-        let whole = self.root.join(path);
-        let metadata = fs::symlink_metadata(&whole)?;
-        let kind = metadata.file_type();
-        if kind.is_dir() {
-            self.bare(path, &metadata, EntryType::Directory)?;
-            if metadata.dev() == self.device {
+        let looked = self.root.look(path)?;
+        if !looked.extended.is_empty() {
+            let names = looked.extended.join(", ");
+            self.left
+                .extended
+                .push(format!("{} ({names})", path.display()));
+        }
+        if looked.kind == Kind::Folder {
+            self.bare(path, &looked, EntryType::Directory)?;
+            if !looked.is_mount {
                 return self.folder(path);
             }
             self.left.mounts.push(path.to_owned());
             return Ok(());
         }
-        if kind.is_socket() {
+        if looked.kind == Kind::Socket {
             self.left.sockets.push(path.to_owned());
             return Ok(());
         }
-        if metadata.nlink() > 1 {
-            if let Some(first) = self.names.get(&metadata.ino()).cloned() {
-                return self.link(path, &metadata, (EntryType::Link, first.as_os_str()));
+        if looked.names > 1 {
+            if let Some(first) = self.names.get(&looked.inode).cloned() {
+                return self.link(path, &looked, (EntryType::Link, first.as_os_str()));
             }
-            self.names.insert(metadata.ino(), path.to_owned());
+            self.names.insert(looked.inode, path.to_owned());
         }
-        if kind.is_symlink() {
-            let target = fs::read_link(&whole)?;
-            return self.link(path, &metadata, (EntryType::Symlink, target.as_os_str()));
+        match looked.kind {
+            Kind::Symlink => {
+                let target = self.root.target(path)?;
+                self.link(path, &looked, (EntryType::Symlink, target.as_os_str()))
+            }
+            Kind::Character(..) => self.bare(path, &looked, EntryType::Char),
+            Kind::Block(..) => self.bare(path, &looked, EntryType::Block),
+            Kind::Fifo => self.bare(path, &looked, EntryType::Fifo),
+            Kind::File | Kind::Folder | Kind::Socket => self.file(path, &looked),
         }
-        if kind.is_file() {
-            return self.file(path, &metadata, File::open(&whole)?);
-        }
-        let special = match (kind.is_char_device(), kind.is_block_device()) {
-            (true, _) => EntryType::Char,
-            (_, true) => EntryType::Block,
-            _ => EntryType::Fifo,
-        };
-        self.bare(path, &metadata, special)
     }
 
-    fn file(&mut self, path: &Path, metadata: &Metadata, file: File) -> Result<()> {
-        let mut header = header(metadata, EntryType::Regular);
-        header.set_size(metadata.len());
+    fn file(&mut self, path: &Path, looked: &Looked) -> Result<()> {
+        let mut header = header(looked, EntryType::Regular);
+        header.set_size(looked.size);
         self.name(&mut header, path.as_os_str())?;
         header.set_cksum();
         let mut content = Counted {
-            file: file.take(metadata.len()),
+            file: self.root.open(path)?.take(looked.size),
             read: 0,
         };
         self.tar.append(&header, &mut content)?;
         ensure!(
-            content.read == metadata.len(),
+            content.read == looked.size,
             "it became shorter while it was read"
         );
         Ok(())
     }
 
-    fn link(&mut self, path: &Path, metadata: &Metadata, to: (EntryType, &OsStr)) -> Result<()> {
+    fn link(&mut self, path: &Path, looked: &Looked, to: (EntryType, &OsStr)) -> Result<()> {
         let (kind, target) = to;
-        let mut header = header(metadata, kind);
+        let mut header = header(looked, kind);
         let target = target.as_bytes();
         self.name(&mut header, path.as_os_str())?;
         self.field(target, EntryType::GNULongLink)?;
@@ -156,11 +163,11 @@ impl<W: Write> Packing<W> {
         Ok(self.tar.append(&header, io::empty())?)
     }
 
-    fn bare(&mut self, path: &Path, metadata: &Metadata, kind: EntryType) -> Result<()> {
-        let mut header = header(metadata, kind);
-        if matches!(kind, EntryType::Char | EntryType::Block) {
-            header.set_device_major(major(metadata.rdev()))?;
-            header.set_device_minor(minor(metadata.rdev()))?;
+    fn bare(&mut self, path: &Path, looked: &Looked, kind: EntryType) -> Result<()> {
+        let mut header = header(looked, kind);
+        if let Kind::Character(major, minor) | Kind::Block(major, minor) = looked.kind {
+            header.set_device_major(major)?;
+            header.set_device_minor(minor)?;
         }
         self.name(&mut header, path.as_os_str())?;
         header.set_cksum();
@@ -195,23 +202,23 @@ impl<W: Write> Packing<W> {
     }
 }
 
-fn header(metadata: &Metadata, kind: EntryType) -> Header {
+fn header(looked: &Looked, kind: EntryType) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
-    header.set_mode(metadata.mode() & 0o7777);
-    header.set_uid(metadata.uid().into());
-    header.set_gid(metadata.gid().into());
-    header.set_mtime(u64::try_from(metadata.mtime()).unwrap_or(0));
+    header.set_mode(looked.mode);
+    header.set_uid(looked.uid.into());
+    header.set_gid(looked.gid.into());
+    header.set_mtime(u64::try_from(looked.mtime).unwrap_or(0));
     header.set_size(0);
     header
 }
 
-struct Counted {
-    file: io::Take<File>,
+struct Counted<R> {
+    file: R,
     read: u64,
 }
 
-impl Read for Counted {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(into)?;
         self.read += count as u64;

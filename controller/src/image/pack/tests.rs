@@ -1,6 +1,7 @@
 //! Trees become archives that tar unpacks to the same tree, byte by byte the same each time.
 use std::{
-    os::unix::fs::{PermissionsExt, symlink},
+    fs::{self, File},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     process::{Command, Stdio},
     time::{Duration, SystemTime},
 };
