@@ -60,6 +60,12 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Integer,
         default: Some("0"),
     },
+    Key {
+        name: "reinstall.writers",
+        kind: Kind::Integer,
+        default: Some("16"),
+    },
+    key("reinstall.read_back", Some("off")),
     key("tls.ca", None),
     key("tls.certificate", None),
     key("tls.key", None),

@@ -1,5 +1,5 @@
 //! Where images come from and whose catalogues are believed. There is no other way to name a place: no command has a URL or a path in it.
-use std::path::PathBuf;
+use std::{num::NonZeroU8, path::PathBuf};
 
 use super::{
     entry::{Raw, Reader},
@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Where images come from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reinstalls {
     /// An `http://` or `https://` URL, or the absolute path of a folder.
     pub images: Option<String>,
@@ -17,7 +17,14 @@ pub struct Reinstalls {
     pub ca: Option<PathBuf>,
     /// The version that a catalogue must at least have.
     pub catalogue_at_least: u64,
+    /// How many threads write an image, at most [`MOST_WRITERS`].
+    pub writers: NonZeroU8,
+    /// Whether every file of an image is read back.
+    pub read_back: bool,
 }
+
+/// More threads than that are refused: each may have a file server's call in flight.
+pub(super) const MOST_WRITERS: u8 = 64;
 
 impl Reinstalls {
     /// The place of the images, and the file of their signers.
@@ -51,7 +58,23 @@ pub(super) fn build(reader: &mut Reader, signers: Option<&PathBuf>) -> Reinstall
             Raw::Integer(version) => u64::try_from(*version).map_err(|_| at_least()),
             _ => Err(at_least()),
         }),
+        writers: reader.take("reinstall.writers", writers),
+        read_back: reader.take("reinstall.read_back", |raw| match raw.text()? {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("write \"on\" or \"off\"".to_owned()),
+        }),
     }
+}
+
+fn writers(raw: &Raw) -> Result<NonZeroU8, String> {
+    let count = match raw {
+        Raw::Integer(count) => u8::try_from(*count).ok().and_then(NonZeroU8::new),
+        _ => None,
+    };
+    count
+        .filter(|count| count.get() <= MOST_WRITERS)
+        .ok_or_else(|| format!("write how many threads, 1 to {MOST_WRITERS}"))
 }
 
 fn at_least() -> String {
@@ -113,6 +136,12 @@ mod tests {
         let nobody = reinstalls("[reinstall]\nimages = \"/i\"").unwrap();
         assert!(nobody.complete().unwrap_err().contains("image_signers"));
         assert!(reinstalls("[reinstall]\ncatalogue_at_least = -1").is_err());
+        for wrong in ["writers = 0", "writers = 65", "read_back = true"] {
+            let problem = reinstalls(&format!("[reinstall]\n{wrong}")).unwrap_err();
+            assert!(problem.contains("write "), "{wrong}: {problem}");
+        }
+        let slow = reinstalls("[reinstall]\nwriters = 1\nread_back = \"on\"").unwrap();
+        assert_eq!((slow.writers.get(), slow.read_back), (1, true));
         assert!(
             reinstalls("reinstall = 1")
                 .unwrap_err()

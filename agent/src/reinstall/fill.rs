@@ -12,10 +12,10 @@ use super::{
     fault::Fault,
     personalise::{Personalised, Surroundings},
     preflight,
-    progress::Counters,
     source::{Patience, Source},
     staging::{self, Staging},
     steps,
+    unpack::{Setting, WRITERS},
     wire::{Images, Personal},
 };
 use crate::{
@@ -149,8 +149,13 @@ fn put(
     manifest: &Manifest,
 ) -> Result<(Personalised, Option<String>), Fault> {
     let stream = source.stream(&manifest.file, Some(manifest.size))?;
-    let work = (Arc::new(Counters::default()), &Cancel::default());
-    let found = steps::unpacked(stream, staging, manifest, work)?;
+    let setting = Setting {
+        writers: WRITERS,
+        read_back: false,
+        counters: Arc::default(),
+        cancel: Cancel::default(),
+    };
+    let found = steps::unpacked(stream, staging, manifest, &setting)?;
     let done = steps::personalised(staging.root(), order.personal, order.around)?;
     Ok((done, steps::of_extended(&found)))
 }

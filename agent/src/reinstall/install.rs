@@ -15,6 +15,7 @@ use super::{
     source::{Patience, Source},
     staging::{self, Staging},
     steps,
+    unpack::Setting,
     wire::{Event, Install, Stage},
 };
 use crate::{
@@ -131,7 +132,13 @@ impl Work<'_> {
             counters.clone(),
             (manifest.size, manifest.entries),
         );
-        let found = steps::unpacked(stream, staging, manifest, (counters, self.cancel))?;
+        let setting = Setting {
+            writers: usize::from(self.order.writers.get()),
+            read_back: self.order.read_back,
+            counters,
+            cancel: self.cancel.clone(),
+        };
+        let found = steps::unpacked(stream, staging, manifest, &setting)?;
         drop(ticker);
         self.warn(steps::of_extended(&found));
         self.stage(Stage::Sealed)?;

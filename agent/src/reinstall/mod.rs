@@ -16,6 +16,7 @@ mod install;
 pub mod personalise;
 mod preflight;
 pub mod progress;
+pub mod read_back;
 mod source;
 mod staging;
 mod steps;

@@ -3,22 +3,20 @@
 use std::{
     io::{BufReader, Read},
     path::Path,
-    sync::Arc,
 };
 
 use picket_proto::image::{CATALOGUE_FILE, MAX_CATALOGUE, Manifest, SIGNATURE_FILE};
 
 use super::{
-    cancel::Cancel,
     catalogue::{CatalogueError, Trust, Trusted},
     decompress::Decompressed,
     digest::Incoming,
     fault::Fault,
     personalise::{Personalised, Surroundings, personalise},
-    progress::Counters,
+    read_back::read_back,
     source::Source,
     staging::Staging,
-    unpack::{self, Found, Setting, WRITERS},
+    unpack::{self, Found, Setting},
     wire::Personal,
 };
 use crate::{
@@ -50,30 +48,25 @@ pub(super) fn catalogue(source: &Source, signers: &Path, at_least: u64) -> Resul
     Ok(trust.open(&bytes, &signature)?)
 }
 
-/// Unpacks what comes and makes it durable: digest, counts and syncfs agree.
+/// Unpacks what comes and makes it durable: digest, counts and syncfs agree, and, if that is wished, what is read back.
 pub(super) fn unpacked(
     stream: Box<dyn Read + Send>,
     staging: &Staging<'_>,
     manifest: &Manifest,
-    (counters, cancel): (Arc<Counters>, &Cancel),
+    setting: &Setting,
 ) -> Result<Found, Fault> {
-    let incoming = Incoming::new(stream, manifest, counters.clone(), cancel.clone());
+    let (counters, cancel) = (setting.counters.clone(), setting.cancel.clone());
+    let incoming = Incoming::new(stream, manifest, counters, cancel);
     let packed = BufReader::with_capacity(BUFFER, incoming);
     let packed = Decompressed::new(manifest.format, packed)?;
-    let setting = Setting {
-        writers: WRITERS,
-        counters,
-        cancel: cancel.clone(),
-    };
     let root = another(staging.root())?;
-    let (found, packed) = unpack::unpack(
-        packed,
-        &std::fs::File::from(root).into(),
-        manifest,
-        &setting,
-    )?;
+    let (found, packed) =
+        unpack::unpack(packed, &std::fs::File::from(root).into(), manifest, setting)?;
     packed.into_below().into_inner().finish(manifest)?;
     durable(staging.root())?;
+    if let Some(digests) = &found.digests {
+        read_back(staging.root(), digests, setting.writers, &setting.cancel)?;
+    }
     Ok(found)
 }
 

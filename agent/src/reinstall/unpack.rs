@@ -4,8 +4,10 @@
 //! Order: a folder before what is in it; hard links when all files are there; what folders are to have when nothing more comes into
 //! them. A name that is there twice is refused, as then the order of all would matter.
 mod content;
+pub mod digests;
 mod folder;
 mod make;
+mod pieces;
 mod writers;
 
 use std::{
@@ -26,9 +28,13 @@ use super::{
     fault::{Fault, shown},
     progress::Counters,
 };
-use content::{Content, PIECE, Piece, Rooms};
+#[cfg(test)]
+use content::PIECE;
+use content::{Content, Piece, Rooms};
+use digests::Digests;
 use folder::Folder;
 use make::Special;
+use pieces::Pieces;
 pub use writers::WRITERS;
 use writers::{Job, Writers};
 
@@ -54,6 +60,8 @@ const UNNAMED: Attributes = Attributes {
 pub struct Setting {
     /// Threads that write.
     pub writers: usize,
+    /// Whether to keep the files' digests, for [`super::read_back`].
+    pub read_back: bool,
     /// What was done.
     pub counters: Arc<Counters>,
     /// A wish to give up.
@@ -69,6 +77,8 @@ pub struct Found {
     pub entries: u64,
     /// Entries with extended attributes, which an NFS export doesn't hold: so many, and the first of them by name.
     pub extended: (u64, Vec<String>),
+    /// Of every file, if they were to be kept.
+    pub digests: Option<Digests>,
 }
 
 /// Unpacks what comes into the empty folder `root`. Gives back the reader, of which everything was read.
@@ -120,7 +130,13 @@ impl<'a> Unpacking<'a> {
             root: Folder::root(another()?),
             writers: Writers::start(setting.writers, another()?, setting.counters.clone())?,
             rooms: Rooms::default(),
-            found: Found::default(),
+            found: Found {
+                digests: match setting.read_back {
+                    true => Some(Digests::room_for(manifest.entries)?),
+                    false => None,
+                },
+                ..Found::default()
+            },
             folders: BTreeMap::from([(Vec::new(), UNNAMED)]),
             kept: HashMap::new(),
             ages: VecDeque::new(),
@@ -258,12 +274,12 @@ impl<'a> Unpacking<'a> {
         archive: &mut Archive<R>,
     ) -> Result<(), Fault> {
         let folder = self.folder(split(&path).0)?;
-        let mut pieces = Pieces {
-            archive,
-            map: map.unwrap_or_else(|| vec![(0, size)]).into_iter(),
-            current: (0, 0),
-            rooms: self.rooms.clone(),
-        };
+        let map = map.unwrap_or_else(|| vec![(0, size)]);
+        let digest = self.found.digests.as_mut();
+        let mut pieces = Pieces::new(archive, map, self.rooms.clone());
+        if let Some(digests) = digest {
+            pieces = pieces.digested(digests.file(&path, size));
+        }
         let first = pieces.next()?;
         let second = match &first {
             Some(_) => pieces.next()?,
@@ -314,7 +330,7 @@ impl<'a> Unpacking<'a> {
             manifest,
             root_fd,
             writers,
-            found,
+            mut found,
             folders,
             hard_links,
             ..
@@ -340,6 +356,9 @@ impl<'a> Unpacking<'a> {
         third.finish()?;
         agree("entries", found.entries, manifest.entries)?;
         agree("bytes of content", found.bytes, manifest.installed_size)?;
+        if let Some(digests) = &mut found.digests {
+            digests.settle();
+        }
         Ok(found)
     }
 }
@@ -350,43 +369,6 @@ fn agree(what: &str, found: u64, said: u64) -> Result<(), Fault> {
         false => Err(Fault::Archive(format!(
             "it has {found} {what}, and {said} by the catalogue"
         ))),
-    }
-}
-
-/// A file's data, piece by piece, each where it belongs.
-struct Pieces<'a, R> {
-    archive: &'a mut Archive<R>,
-    map: std::vec::IntoIter<(u64, u64)>,
-    /// What is left of the part of the map that is being read.
-    current: (u64, u64),
-    rooms: Rooms,
-}
-
-impl<R: Read> Pieces<'_, R> {
-    fn next(&mut self) -> Result<Option<Piece>, Fault> {
-        while self.current.1 == 0 {
-            match self.map.next() {
-                Some(part) => self.current = part,
-                None => return Ok(None),
-            }
-        }
-        let (offset, left) = self.current;
-        let length = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE);
-        let room = self.rooms.take(length);
-        let mut bytes = vec![0; length];
-        let mut filled = 0;
-        while filled < length {
-            match self.archive.read(&mut bytes[filled..])? {
-                0 => return Err(Fault::Archive("it ends too early".to_owned())),
-                count => filled += count,
-            }
-        }
-        self.current = (offset + length as u64, left - length as u64);
-        Ok(Some(Piece {
-            offset,
-            bytes,
-            _room: room,
-        }))
     }
 }
 

@@ -4,7 +4,7 @@
 //! The end of standard input and SIGTERM mean the same: give up, remove what was begun, and end. Every child's last event is
 //! [`Event::Staged`], [`Event::Cleaned`] or [`Event::Failed`]; one that ends without them was killed or crashed, and left
 //! `slots/<slot>.new` for the next one to remove.
-use std::path::PathBuf;
+use std::{num::NonZeroU8, path::PathBuf};
 
 use picket_proto::{DeviceId, OperationId, Reason, image::Digest};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,12 @@ pub struct Install {
     pub personal: Personal,
     /// Remove what is in the idle slot before unpacking, not afterwards: where two slots don't fit.
     pub discard_old: bool,
+    /// How many threads write: with fewer it takes longer, and the file server has fewer calls at a time.
+    #[serde(default = "writers")]
+    pub writers: NonZeroU8,
+    /// Read every file back once it is durable, and hold it against the archive.
+    #[serde(default)]
+    pub read_back: bool,
     /// For which operation.
     pub operation: OperationId,
 }
@@ -206,6 +212,13 @@ impl Order {
     }
 }
 
+/// Calls take a round trip each, and those in different folders don't wait for one another. More bring nothing on one connection.
+pub const WRITERS: NonZeroU8 = NonZeroU8::new(16).expect("it is more than none");
+
+fn writers() -> NonZeroU8 {
+    WRITERS
+}
+
 /// As its name.
 mod slot {
     use serde::{Deserialize, Deserializer, Serializer, de};
@@ -265,6 +278,8 @@ mod tests {
                 device_id: DeviceId([7; 8]),
             },
             discard_old: true,
+            writers: WRITERS,
+            read_back: true,
             operation: OperationId([9; 16]),
         };
         let clean = Order::Clean {

@@ -153,7 +153,10 @@ mod tests {
     use picket_proto::OperationId;
 
     use super::*;
-    use crate::slots::boot_record::{Fallback, Trial, Why};
+    use crate::{
+        reinstall::wire::WRITERS,
+        slots::boot_record::{Fallback, Trial, Why},
+    };
 
     fn reinstalls() -> Reinstalls {
         Reinstalls {
@@ -161,6 +164,8 @@ mod tests {
             image_signers: Some("/etc/picket/allowed_signers".into()),
             ca: None,
             catalogue_at_least: 0,
+            writers: WRITERS,
+            read_back: false,
         }
     }
 

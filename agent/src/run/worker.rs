@@ -213,6 +213,8 @@ impl Setting {
                 device_id: self.device,
             },
             discard_old: wanted.discard_old,
+            writers: self.reinstalls.writers,
+            read_back: self.reinstalls.read_back,
             operation: install.operation,
         })))
     }

@@ -15,7 +15,7 @@ use picket_proto::{
 };
 use picket_test_keys::{TestKey, armoured};
 use picketd::{
-    reinstall::wire::{Event, Images, Install, Order, Personal},
+    reinstall::wire::{Event, Images, Install, Order, Personal, WRITERS},
     slots::{
         Slot,
         boot_record::{self, BootRecord},
@@ -169,6 +169,8 @@ impl Rig {
                 device_id: DeviceId([7; 8]),
             },
             discard_old: false,
+            writers: WRITERS,
+            read_back: false,
             operation: OperationId([9; 16]),
         }
     }

@@ -34,6 +34,7 @@ pub(super) fn unpacked(tar: impl Read, into: &Path, manifest: &Manifest) -> Resu
     fs::create_dir(into).unwrap();
     let setting = Setting {
         writers: WRITERS,
+        read_back: false,
         counters: Arc::default(),
         cancel: Cancel::default(),
     };
@@ -295,6 +296,7 @@ fn a_wish_to_give_up_ends_it() {
     let tar = builder.into_inner().unwrap();
     let setting = Setting {
         writers: 2,
+        read_back: false,
         counters: Arc::default(),
         cancel: Cancel::default(),
     };

@@ -12,15 +12,15 @@ use std::{
 };
 
 use super::{
-    super::{archive::entry::Attributes, fault::Fault, progress::Counters},
+    super::{archive::entry::Attributes, fault::Fault, progress::Counters, wire},
     content::Content,
     folder::Folder,
     make::{self, Special},
 };
 use crate::sys;
 
-/// Calls take a round trip each, and those in different folders don't wait for one another. More brings nothing on one connection.
-pub const WRITERS: usize = 16;
+/// How many, where no order says it.
+pub const WRITERS: usize = wire::WRITERS.get() as usize;
 const STACK: usize = 96 * 1024;
 /// Entries that wait for a thread.
 const QUEUE: usize = 64;
