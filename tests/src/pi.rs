@@ -34,6 +34,7 @@ use tempfile::TempDir;
 use crate::{eventually, mosquitto::Mosquitto, operator::Operator, proxy::Proxy, watcher::Watcher};
 
 mod builder;
+mod child;
 mod console;
 mod export;
 mod files;
@@ -48,6 +49,7 @@ mod slots;
 mod turn;
 
 pub use builder::Builder;
+pub use child::{EXPORT, Run};
 pub use console::Console;
 pub use export::Export;
 pub use firmware::Firmware;

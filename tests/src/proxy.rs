@@ -1,4 +1,4 @@
-//! A TCP proxy on loopback that can hang (a full socket), delay, cut, reset, refuse and heal the lines through it.
+//! A TCP proxy on loopback that can hang (a full socket), delay, cut, reset, refuse, change and heal the lines through it.
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -29,6 +29,8 @@ struct Shared {
     refusing: AtomicBool,
     delay_ms: AtomicU64,
     bytes_up: AtomicU64,
+    /// Where this is on its way to the server next, its first byte is to be another.
+    to_change: Mutex<Option<&'static [u8]>>,
     lines: Mutex<Vec<Arc<Line>>>,
     arrivals: Mutex<Vec<Instant>>,
 }
@@ -74,6 +76,7 @@ impl Proxy {
             refusing: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
             bytes_up: AtomicU64::new(0),
+            to_change: Mutex::default(),
             lines: Mutex::default(),
             arrivals: Mutex::default(),
         });
@@ -108,6 +111,20 @@ impl Proxy {
     pub fn delay(&self, by: Duration) {
         let ms = u64::try_from(by.as_millis()).expect("no test takes that long");
         self.shared.delay_ms.store(ms, Ordering::SeqCst);
+    }
+
+    /// Changes the first byte of those where they next go to the server in one piece, once.
+    pub fn change(&self, bytes: &'static [u8]) {
+        *self.shared.to_change.lock().expect("no holder panics") = Some(bytes);
+    }
+
+    /// Whether they have not come yet.
+    pub fn is_to_change(&self) -> bool {
+        self.shared
+            .to_change
+            .lock()
+            .expect("no holder panics")
+            .is_some()
     }
 
     /// Cuts each new line at once.
@@ -207,6 +224,7 @@ fn take(line: &Line, into: &SyncSender<Chunk>, shared: &Shared, way: Way) {
         bytes.truncate(n);
         if way == Way::Up {
             shared.bytes_up.fetch_add(n as u64, Ordering::SeqCst);
+            shared.change(&mut bytes);
         }
         let due = Instant::now() + shared.delay(way);
         if into.send(Chunk { due, bytes }).is_err() {
@@ -257,6 +275,16 @@ impl Shared {
     fn take_lines(&self) -> Vec<Arc<Line>> {
         let mut lines = self.lines.lock().expect("no holder panics");
         std::mem::take(&mut *lines)
+    }
+
+    fn change(&self, bytes: &mut [u8]) {
+        let mut to_change = self.to_change.lock().expect("no holder panics");
+        let found = to_change
+            .and_then(|wanted| bytes.windows(wanted.len()).position(|seen| seen == wanted));
+        if let Some(at) = found {
+            bytes[at] ^= 1;
+            *to_change = None;
+        }
     }
 
     fn wait_while_hung(&self, line: &Line) {
