@@ -39,6 +39,7 @@ pub struct Builder {
     amendments: Vec<(String, String)>,
     slots: Vec<(Slot, Fate)>,
     trial_seconds: u32,
+    initramfs_tools: Option<PathBuf>,
 }
 
 impl Builder {
@@ -56,6 +57,7 @@ impl Builder {
             amendments: Vec::new(),
             slots: Vec::new(),
             trial_seconds: 300,
+            initramfs_tools: None,
         }
     }
 
@@ -118,6 +120,12 @@ impl Builder {
     /// How long a slot on trial has, by default 300 s.
     pub fn trial_seconds(mut self, seconds: u32) -> Self {
         self.trial_seconds = seconds;
+        self
+    }
+
+    /// It boots its slots by that initramfs, which Debian's initramfs-tools made with the hook of boot/.
+    pub fn initramfs_tools(mut self, path: &Path) -> Self {
+        self.initramfs_tools = Some(path.to_owned());
         self
     }
 
@@ -213,7 +221,11 @@ impl Builder {
         let state = "state_dir = \"/run/picket/export/picket\"\n";
         let toml = format!("{state}{}", self.toml(broker_port));
         let whole = folder.join("initramfs");
-        Over::reference(&picketd(), &toml, self.signers.as_deref()).write(&bare, &whole);
+        let signers = self.signers.as_deref();
+        match &self.initramfs_tools {
+            Some(first) => Over::configuration(&toml, signers).write(first, &whole),
+            None => Over::reference(&picketd(), &toml, signers).write(&bare, &whole),
+        }
         whole
     }
 
@@ -231,8 +243,14 @@ impl Builder {
     fn cmdline(&self, mac: &str, nfs_port: u16) -> String {
         let console = self.machine.console();
         if !self.slots.is_empty() {
+            let network = match self.initramfs_tools {
+                Some(_) => {
+                    "boot=picket net.ifnames=0 ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off"
+                }
+                None => "picket.boot=10.0.2.15/24,10.0.2.2",
+            };
             return format!(
-                "console={console} loglevel=6 panic=1 picket.boot=10.0.2.15/24,10.0.2.2 picket.trial={} \
+                "console={console} loglevel=6 panic=1 {network} picket.trial={} \
                  picket.export=nfs4:10.0.2.2:/,port={nfs_port}{}\n",
                 self.trial_seconds, self.mount
             );

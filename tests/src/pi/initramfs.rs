@@ -1,4 +1,4 @@
-//! The initramfs of a Pi with slots: that of `scripts/bed`, which has kernel modules and busybox, with the reference `init` of boot/,
+//! The initramfs of a Pi with slots: one of Debian's initramfs-tools, or that of `scripts/bed`, which has kernel modules and busybox, with the reference `init` of boot/,
 //! picketd and the rescue system's configuration put over it. The kernel unpacks one archive after the other
 //! (Documentation/driver-api/early-userspace/buffer-format.rst).
 use std::{fs, path::Path};
@@ -23,13 +23,27 @@ impl Over {
         over.file("init", 0o755, &read(&boot.join("reference/init")));
         over.file("picket-root", 0o644, &read(&boot.join("picket-root")));
         over.file("bin/picketd", 0o755, &read(picketd));
+        over.rescue(toml, signers)
+    }
+
+    /// That configuration of the rescue system, over an initramfs that has all else.
+    pub(super) fn configuration(toml: &str, signers: Option<&str>) -> Self {
+        let over = Self {
+            bytes: Vec::new(),
+            entries: 0,
+        };
+        over.rescue(toml, signers)
+    }
+
+    fn rescue(mut self, toml: &str, signers: Option<&str>) -> Self {
+        let over = &mut self;
         over.folder("etc", 0o755);
         over.folder("etc/picket", 0o700);
         over.file("etc/picket/picketd.toml", 0o600, toml.as_bytes());
         if let Some(signers) = signers {
             over.file("etc/picket/allowed_signers", 0o600, signers.as_bytes());
         }
-        over
+        self
     }
 
     /// Writes the first archive and this one behind it.
