@@ -20,6 +20,9 @@ use crate::{
 /// A line for `authorized_keys`.
 pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPOBLIS0Jb9OAX4VmkZqOZXf3uQ8Y2FhC2RD0WqKVqXH anna@example.org\n";
 
+/// What is in each program that a tenant left: a word by itself is in a whole Debian, too.
+const BACKDOOR: &str = "the last tenant's backdoor";
+
 /// A file server with one export, one image and its signed catalogue.
 pub struct Server {
     folder: TempDir,
@@ -100,14 +103,14 @@ impl Server {
         outside.lead(&export, "slots/b.new", &outside.ways()[0]);
         outside.lead(&export, "picket", &outside.ways()[0]);
         outside.lead(&export, "slots/a/etc", &outside.ways()[1]);
-        write(&export, "lost+found/backdoor", "a backdoor");
+        write(&export, "lost+found/more", BACKDOOR);
     }
 
     /// Nothing that [`system`] had is in that slot, and the image's picketd is this one.
     pub fn is_clean(&self, slot: &str) {
         let root = self.export().join("slots").join(slot);
         let backdoor = Command::new("grep")
-            .args(["-rls", "backdoor"])
+            .args(["-rls", BACKDOOR])
             .arg(&root)
             .output();
         assert_eq!(backdoor.expect("the folder is ours").stdout, b"");
@@ -194,7 +197,7 @@ pub fn system(export: &Path, at: &str, outside: &Outside) {
     fs::create_dir_all(&bin).expect("the folder is ours");
     fs::create_dir_all(root.join("sbin")).expect("the folder is ours");
     for program in ["usr/bin/sshd", "usr/bin/picketd", "sbin/init"] {
-        write(&root, program, "#!/bin/sh\n# a backdoor\n");
+        write(&root, program, &format!("#!/bin/sh\n# {BACKDOOR}\n"));
         fs::set_permissions(root.join(program), fs::Permissions::from_mode(0o4755))
             .expect("the folder is ours");
     }
