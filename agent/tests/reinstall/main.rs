@@ -91,7 +91,7 @@ fn what_was_in_the_idle_slot_is_kept_aside_or_discarded_before() {
 fn what_speaks_against_it_is_found_before_anything_is_made() {
     let rig = Rig::new(&Image::small(), "tar.gz");
     let good = rig.order();
-    let with = |change: &dyn Fn(&mut picketd::reinstall::wire::Install)| {
+    let with = |change: &dyn Fn(&mut Install)| {
         let mut order = good.clone();
         change(&mut order);
         order
