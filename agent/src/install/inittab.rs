@@ -7,9 +7,10 @@ use super::init::INITTAB;
 
 const MAX: u64 = 64 * 1024;
 const COMMENT: &str = "# Keeps watch on this Raspberry Pi.";
-/// What systemd would do with RuntimeDirectory= and StateDirectory=. Both inits hand a line with such characters to sh.
+/// What systemd would do with RuntimeDirectory= and StateDirectory=. Both inits put `exec` before a line with such characters and hand
+/// it to sh (sysvinit's spawn(), busybox's init_exec()): without a shell of its own, mkdir would be all that is executed.
 const PROCESS: &str =
-    "/bin/mkdir -p -m 0700 /run/picket /var/lib/picket; exec /usr/bin/picketd run";
+    "/bin/sh -c '/bin/mkdir -p -m 0700 /run/picket /var/lib/picket; exec /usr/bin/picketd run'";
 
 /// How a line begins: id, run levels, action (inittab(5)).
 pub(super) const SYSV: &str = "pkt:2345:respawn:";
@@ -33,7 +34,10 @@ fn with_line(text: &str, begin: &str) -> Option<String> {
     if text.lines().any(|other| other == line) {
         return None;
     }
-    let ours = |other: &&str| *other != COMMENT && !other.ends_with("/usr/bin/picketd run");
+    let ours = |other: &&str| {
+        let command = other.trim_end_matches('\'');
+        *other != COMMENT && !command.ends_with("/usr/bin/picketd run")
+    };
     let mut lines: Vec<_> = text.lines().filter(ours).collect();
     lines.extend([COMMENT, &line]);
     Some(lines.join("\n") + "\n")
@@ -51,5 +55,17 @@ mod tests {
         assert_eq!(with_line(&once, SYSV), None);
         let other = once.replace("mkdir", "true");
         assert_eq!(with_line(&other, SYSV).unwrap(), once);
+        let other = once.replace("/bin/sh -c '", "").replace('\'', "");
+        assert_eq!(with_line(&other, SYSV).unwrap(), once);
+    }
+
+    #[test]
+    fn the_agent_is_what_runs_when_init_puts_exec_before_the_line() {
+        let traced = PROCESS
+            .replace("/bin/mkdir -p -m 0700", "true")
+            .replace("/usr/bin/picketd run", "echo begun");
+        let mut sh = std::process::Command::new("/bin/sh");
+        let output = sh.args(["-c", &format!("exec {traced}")]).output().unwrap();
+        assert_eq!(output.stdout, b"begun\n", "{output:?}");
     }
 }
