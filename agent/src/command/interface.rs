@@ -43,6 +43,8 @@ pub enum Slots {
 pub struct Standing {
     /// What runs.
     pub mounted: RootSlot,
+    /// The slot that can be filled meanwhile: the one that doesn't run; in the rescue system the one that isn't the active one.
+    pub idle: RootSlot,
     /// The operation that put it on trial; `None` when it isn't.
     pub trial: Option<OperationId>,
     /// The last trial that ended without a commit: its operation, and why.

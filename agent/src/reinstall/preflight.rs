@@ -25,6 +25,8 @@ pub(crate) fn is_idle(export: &Export, slot: Slot, mountinfo: &str) -> Result<()
     let in_use = |why: String| Err(Fault::SlotInUse(format!("slot {slot} isn't idle: {why}")));
     match boot_record::read(export) {
         Read::Absent => {}
+        // Nothing that could be meant by any record is there.
+        Read::Bad(_) if Slot::ALL.iter().all(|slot| !export.bootable().has(*slot)) => {}
         Read::Bad(why) => {
             return Err(Fault::Slots(format!(
                 "which slot is idle can't be told: the boot record {why}"

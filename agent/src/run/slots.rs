@@ -25,6 +25,7 @@ pub(super) fn find(world: &World, reinstalls: &Reinstalls) -> Slots {
             let trial = record.trial.filter(|_| mounted.1);
             Slots::Are(Standing {
                 mounted: mounted.0,
+                idle: slot(named(mounted.0).unwrap_or(record.active).other()),
                 trial: trial
                     .filter(|trial| slot(trial.slot) == mounted.0)
                     .map(|trial| trial.operation),
@@ -69,18 +70,42 @@ fn look(world: &World) -> Result<((RootSlot, bool), BootRecord), String> {
             said.trim()
         )
     })?;
+    if world.is_machine() && !is_mount(&run, &at) {
+        return Err(format!(
+            "the export is not mounted at {}: its NFS server didn't answer when this Pi was booted; once it does, the boot goes on by itself",
+            at.display()
+        ));
+    }
     let export = Export::open(&at).map_err(|error| format!("{}: {error}", at.display()))?;
     if let (RootSlot::A | RootSlot::B, _) = mounted {
         is_root(world, &export, mounted.0)?;
     }
     match boot_record::read(&export) {
         Read::Record(record) => Ok((mounted, record)),
-        // The first reinstall makes one.
-        Read::Absent => Ok((mounted, BootRecord::of(named(mounted.0).unwrap_or(Slot::A)))),
+        // The first reinstall makes one. In the rescue system there is nothing that could be meant.
+        Read::Absent | Read::Bad(_) if mounted.0 == RootSlot::Rescue && is_empty(&export) => {
+            Ok((mounted, BootRecord::of(Slot::A)))
+        }
+        Read::Absent if mounted.0 != RootSlot::Rescue => {
+            Ok((mounted, BootRecord::of(named(mounted.0).unwrap_or(Slot::A))))
+        }
+        Read::Absent => Err(
+            "there is no boot record, and a slot that could be meant; say which is active: picketd slot commit --slot a|b".to_owned(),
+        ),
         Read::Bad(why) => Err(format!(
             "the boot record {why}; say which slot is active: picketd slot commit --slot a|b"
         )),
     }
+}
+
+fn is_mount(run: &Path, at: &Path) -> bool {
+    let device = |path| rustix::fs::stat(path).map(|found| found.st_dev);
+    matches!((device(run), device(at)), (Ok(run), Ok(at)) if run != at)
+}
+
+fn is_empty(export: &Export) -> bool {
+    let bootable = export.bootable();
+    !bootable.a && !bootable.b
 }
 
 /// `a`, `b`, either with `trial`, or `rescue`.

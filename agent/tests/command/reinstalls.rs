@@ -212,6 +212,35 @@ fn what_was_given_up_leaves_nothing_whenever_that_was() {
 }
 
 #[test]
+fn the_rescue_system_fills_the_slot_that_is_not_the_active_one_also_after_a_power_cut() {
+    let mut world = World::new();
+    world.boot_record.wiped = true;
+    world.boots();
+    assert_eq!(world.boot_record.mounted, RootSlot::Rescue);
+    world.input(Input::Connected);
+    world.order(1, reinstall(false));
+    world.expect(&["1 accepted", "RECORD"]);
+    world.written();
+    world.expect(&["1 preflight", "INSTALL b"]);
+    world.child(staged());
+    world.expect(&["1 staged", "RECORD"]);
+    world.written();
+    world.expect(&["ARM b"]);
+    // Before the boot record has it.
+    world.boots();
+    assert_eq!(world.boot_record.mounted, RootSlot::Rescue);
+    world.input(Input::Connected);
+    world.expect(&["RECORD"]);
+    world.written();
+    world.expect(&["ARM b"]);
+    world.changed();
+    assert_eq!(
+        world.boot_record.trial.map(|(slot, ..)| slot),
+        Some(RootSlot::B)
+    );
+}
+
+#[test]
 fn from_the_moment_that_it_is_to_be_armed_it_is_too_late() {
     let mut world = working(false);
     world.child(staged());

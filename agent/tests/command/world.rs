@@ -78,6 +78,8 @@ pub(super) struct BootRecord {
     pub(super) mounted: RootSlot,
     pub(super) trial: Option<(RootSlot, OperationId, u8)>,
     pub(super) fallback: Option<OperationId>,
+    /// The active slot holds nothing.
+    pub(super) wiped: bool,
 }
 
 impl BootRecord {
@@ -87,6 +89,7 @@ impl BootRecord {
             mounted: RootSlot::A,
             trial: None,
             fallback: None,
+            wiped: false,
         }
     }
 
@@ -96,6 +99,7 @@ impl BootRecord {
                 *left -= 1;
                 *slot
             }
+            None if self.wiped => RootSlot::Rescue,
             Some((_, operation, _)) => {
                 self.fallback = Some(*operation);
                 self.trial = None;
@@ -110,6 +114,12 @@ impl BootRecord {
         let fallback = self.fallback;
         Slots::Are(Standing {
             mounted: self.mounted,
+            idle: match self.mounted {
+                RootSlot::A => RootSlot::B,
+                RootSlot::B => RootSlot::A,
+                _ if self.active == RootSlot::A => RootSlot::B,
+                _ => RootSlot::A,
+            },
             trial: trial.map(|(_, operation, _)| operation),
             fallback: fallback.map(|operation| (operation, "no attempt was committed".to_owned())),
             images: Ok(()),

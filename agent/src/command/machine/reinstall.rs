@@ -2,7 +2,7 @@
 //!
 //! Safety-order: recorded before anything is done, so a disk that takes no record refuses it; and recorded again when it is staged,
 //! armed, committed and over. What lies between is done again from the start or given up, so it is not recorded.
-use picket_proto::{OperationId, Progress, Reason, Reinstall, RootSlot, State};
+use picket_proto::{OperationId, Progress, Reason, Reinstall, State};
 
 use super::{Action, MOST_WARNINGS, Machine, Order, Step, Turn, bounded};
 use crate::{
@@ -130,10 +130,6 @@ impl Machine {
         if let Err(why) = &standing.images {
             return Some((Reason::NoImages, why.clone()));
         }
-        if target(standing.mounted).is_none() {
-            let why = "the rescue system runs, and which slot is idle nobody says";
-            return Some((Reason::NoSlots, why.to_owned()));
-        }
         let wrong = wrong(wanted).map(|why| (Reason::OutOfRange, why.to_owned()));
         let other = self.reinstall.as_ref().map(|one| one.operation);
         wrong.or_else(|| self.busy(self.acting().or(self.recording()).or(other)))
@@ -143,9 +139,7 @@ impl Machine {
         let Slots::Are(standing) = &self.slots else {
             return;
         };
-        let Some(slot) = target(standing.mounted) else {
-            return;
-        };
+        let slot = standing.idle;
         let kept = Reinstalled {
             operation,
             slot,
@@ -358,15 +352,6 @@ impl Machine {
                 known.warnings.push(bounded(words));
             }
         }
-    }
-}
-
-/// The slot that can be filled while that one runs.
-fn target(mounted: RootSlot) -> Option<RootSlot> {
-    match mounted {
-        RootSlot::A => Some(RootSlot::B),
-        RootSlot::B => Some(RootSlot::A),
-        RootSlot::Rescue | RootSlot::Other(_) => None,
     }
 }
 

@@ -33,8 +33,6 @@ enum Row {
     Hold,
     /// Arm it; but roll it back where the boot record says that its trial is over.
     Arm,
-    /// It is rolled back if the boot record says so, and else impossible.
-    RolledBack,
     Trial,
     Clean,
     Impossible,
@@ -48,8 +46,7 @@ fn row(state: State, boot: Boot, runs: Runs) -> Row {
         (State::Preflight, _,             Before | Rescue)  => Row::Interrupted,
         (State::Staged,    _,             Before | Rescue)  => Row::Hold,
         // The boot record may not have been written yet, or the trial is over.
-        (State::Armed,     _,             Before)           => Row::Arm,
-        (State::Armed,     Boot::Changed, Rescue)           => Row::RolledBack,
+        (State::Armed,     _,             Before | Rescue)  => Row::Arm,
         (State::Armed,     Boot::Changed, OnTrial)          => Row::Trial,
         // The commit is the boot record's; the journal was to hear of it.
         (State::Armed,     Boot::Changed, Image)            => Row::Clean,
@@ -76,11 +73,11 @@ impl Machine {
         let found = match (row(recorded.state, boot, runs(&standing, &kept)), why) {
             (Row::Interrupted, _) => Found::Interrupted,
             (Row::Hold, _) => Found::Hold,
-            (Row::Arm | Row::RolledBack, Some((_, why))) => Found::RolledBack(why),
+            (Row::Arm, Some((_, why))) => Found::RolledBack(why),
             (Row::Arm, None) => Found::Arm,
             (Row::Trial, _) => Found::Trial,
             (Row::Clean, _) => Found::Clean,
-            (Row::RolledBack, None) | (Row::Impossible, _) => return Then::Impossible,
+            (Row::Impossible, _) => return Then::Impossible,
         };
         let boots = recorded
             .boots

@@ -51,9 +51,14 @@ impl Surroundings {
     /// # Errors
     /// The program or a folder is there and can't be read.
     pub fn here(world: &World, export: &Path) -> Result<Self, super::Error> {
+        let mounted = export;
         let export = Tree::open(export)?;
         let mut around = Self::only(Program::this()?);
-        let network = now::network(world, world.root_mount());
+        let mut network = now::network(world, world.root_mount());
+        if network.storage.is_none() {
+            // The rescue system's root is in memory.
+            network = now::network(world, &mounted.to_string_lossy());
+        }
         if network.storage.is_none() {
             around.warnings.push(
                 "the interface to the file server can't be told, so no network manager of the image is kept off it".to_owned(),
