@@ -126,6 +126,37 @@ fn a_pi_whose_slots_were_wiped_comes_up_as_rescue_system_and_is_asked_how_it_is(
     assert_eq!(pi.booted("b"), 1);
 }
 
+#[test]
+fn a_pi_whose_nfs_server_is_silent_is_asked_how_it_is_and_boots_when_the_server_is_back() {
+    let key = TestKey::new(1);
+    let pi = Pi::builder(Machine::Virt)
+        .slots(&BOTH)
+        .export_wait(10)
+        .obeying(&key)
+        .start();
+    pi.firmware().power_off();
+    pi.nfs().hang();
+    pi.firmware().release();
+    pi.wait_for_tick_of_boot(2);
+    let waiting = "picket: rescue: the export can't be mounted yet";
+    assert_eq!((pi.console().count(waiting), pi.booted("a")), (1, 1));
+    let name = pi.id().to_string();
+    let outcome = pi.operator(&key).run(&["query", &name, "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+    pi.nfs().heal();
+    pi.console()
+        .wait_for("picket: the export is mounted", pi.patience());
+    eventually("it boots its slot", pi.patience(), || {
+        (pi.booted("a") == 2).then_some(())
+    });
+    let ticks = pi.watcher().ticks().len();
+    eventually("its agent ticks", pi.patience(), || {
+        (pi.watcher().ticks().len() > ticks + 3).then_some(())
+    });
+    assert_eq!((pi.boots(), pi.boot_ids().len()), (2, 2));
+    shell(&pi, "cat /run/picket/slot", "a\n");
+}
+
 fn arm(pi: &Pi, attempts_left: u8) {
     let trial = Trial {
         slot: Slot::B,

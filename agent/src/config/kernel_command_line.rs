@@ -7,7 +7,7 @@ use super::{
 };
 
 /// What the initramfs of a Pi with slots takes (boot/picket-root, boot/reference/init).
-const OF_THE_INITRAMFS: [&str; 4] = ["boot", "export", "net", "trial"];
+const OF_THE_INITRAMFS: [&str; 5] = ["boot", "export", "net", "trial", "wait"];
 
 /// Words of other programs are left alone, and so are those of the initramfs.
 pub(super) fn parse(line: &str) -> Written {
