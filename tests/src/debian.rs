@@ -33,6 +33,18 @@ pub fn copy(architecture: Architecture, root: &Path) {
     assert!(status.is_ok_and(|status| status.success()), "cp -a failed");
 }
 
+/// Puts Debian's sshd for arm64 into a root that has none, with its libraries and its user. It is fetched first if it isn't in the cache.
+pub fn lay_sshd_over(root: &Path) {
+    let cached = printed(&mut Command::new(
+        Path::new(REPOSITORY).join("scripts/sshd-root"),
+    ));
+    let status = Command::new("cp")
+        .arg("-a")
+        .args([&cached.join("."), root])
+        .status();
+    assert!(status.is_ok_and(|status| status.success()), "cp -a failed");
+}
+
 /// Installs a unit of the repository, and enables it.
 pub fn install(root: &Path, unit: &str) {
     let text = fs::read_to_string(Path::new(REPOSITORY).join("systemd").join(unit))
@@ -63,15 +75,18 @@ pub fn amend(root: &Path, unit: &str, lines: &str) {
 }
 
 fn cached(architecture: Architecture) -> PathBuf {
-    let output = Command::new(Path::new(REPOSITORY).join("scripts/debian-root"))
-        .arg(match architecture {
-            Architecture::Amd64 => "amd64",
-            Architecture::Arm64 => "arm64",
-            Architecture::Installed => "installed",
-            Architecture::Full => "full",
-        })
-        .output()
-        .expect("the script is there");
+    let mut script = Command::new(Path::new(REPOSITORY).join("scripts/debian-root"));
+    printed(script.arg(match architecture {
+        Architecture::Amd64 => "amd64",
+        Architecture::Arm64 => "arm64",
+        Architecture::Installed => "installed",
+        Architecture::Full => "full",
+    }))
+}
+
+/// The folder that a script prints.
+fn printed(script: &mut Command) -> PathBuf {
+    let output = script.output().expect("the script is there");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).trim().into()
 }

@@ -15,6 +15,7 @@ pub mod file_server;
 pub mod fleet;
 pub mod hostile;
 pub mod hostile_tree;
+pub mod http;
 pub mod init;
 mod inotify;
 pub mod killer;

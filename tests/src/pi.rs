@@ -14,12 +14,13 @@
 //! pi.firmware().qmp().system_reset(); // power: hold, release, power_off, boots
 //! pi.script("ls -l /proc/1"); // the guest's shell, through the export; more in console(): run, text, wait_for
 //! pi.watcher().ticks(); // what the collector has
+//! // with .images(&images).reached_by_ssh(): pi.ssh_port(), a Pi that can be reinstalled
 //! pi.operator(&key).run(&["reboot", &pi.id().to_string(), "--json"]);
 //! ```
 //!
 //! `scripts/bed` puts what it needs into the cache, `PICKET_BED` names the folder that it prints, `PICKETD_AARCH64` the
-//! static agent; `scripts/tier pi` sets both. It needs root. The guest sees the host as 10.0.2.2 and is reached by its console
-//! alone. Guests are named by their MAC. One costs 0.1 s of its own, 4 s of one processor a boot, and then little.
+//! static agent; `scripts/tier pi` sets both. It needs root. The guest sees the host as 10.0.2.2 and is reached by its console,
+//! and by ssh if it was to be. Guests are named by their MAC. One costs 0.1 s of its own, 4 s of one processor a boot, and then little.
 use std::{
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
@@ -41,9 +42,12 @@ mod files;
 mod firmware;
 mod ganesha;
 mod hang;
+mod images;
 mod initramfs;
+mod login;
 mod machine;
 mod qmp;
+mod reinstall;
 mod root;
 mod slots;
 mod turn;
@@ -55,6 +59,8 @@ pub use export::Export;
 pub use firmware::Firmware;
 pub use ganesha::Ganesha;
 pub use hang::{Hang, ticks};
+pub use images::{Content, Images};
+pub use login::Login;
 pub use machine::Machine;
 pub use qmp::Qmp;
 pub use root::Root;
@@ -67,6 +73,7 @@ pub struct Pi {
     machine: Machine,
     root: Root,
     id: DeviceId,
+    ssh: Option<u16>,
     nfs: Proxy,
     ganesha: Ganesha,
     watcher: Watcher,
@@ -156,6 +163,11 @@ impl Pi {
     /// A collector that has heard its broker from the beginning; it acks nothing.
     pub fn watcher(&self) -> &Watcher {
         &self.watcher
+    }
+
+    /// The port of this machine's loopback that leads to its sshd, if it was to be reached so.
+    pub fn ssh_port(&self) -> Option<u16> {
+        self.ssh
     }
 
     /// For whoever else has files.

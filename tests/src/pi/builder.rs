@@ -16,13 +16,24 @@ use super::{
     files::Files,
     firmware::{Board, Firmware},
     ganesha::Ganesha,
+    images::Images,
     initramfs::Over,
     machine::Machine,
     root::{self, Root},
     slots::Fate,
     turn::Turn,
 };
-use crate::{binaries, debian, mosquitto::Mosquitto, proxy::Proxy, watcher::Watcher};
+use crate::{
+    binaries, debian,
+    mosquitto::{Mosquitto, free_port},
+    proxy::Proxy,
+    watcher::Watcher,
+};
+
+/// The agent's folder of an export, in the guest.
+const ON_THE_EXPORT: &str = "/run/picket/export/picket";
+/// What an agent keeps there and not in its slot.
+const STATE: &str = "state_dir = \"/run/picket/export/picket\"\n";
 
 /// A Pi that isn't on yet.
 #[must_use]
@@ -40,6 +51,17 @@ pub struct Builder {
     slots: Vec<(Slot, Fate)>,
     trial_seconds: u32,
     initramfs_tools: Option<PathBuf>,
+    export_wait: Option<u32>,
+    images: Option<Source>,
+    ssh: Option<u16>,
+}
+
+/// Where its images come from.
+struct Source {
+    /// Lines of picketd.toml.
+    toml: String,
+    /// A line of `allowed_signers`.
+    signer: String,
 }
 
 impl Builder {
@@ -58,6 +80,9 @@ impl Builder {
             slots: Vec::new(),
             trial_seconds: 300,
             initramfs_tools: None,
+            export_wait: None,
+            images: None,
+            ssh: None,
         }
     }
 
@@ -129,6 +154,27 @@ impl Builder {
         self
     }
 
+    /// How long its initramfs waits for the NFS server before the rescue system is there, by default 120 s.
+    pub fn export_wait(mut self, seconds: u32) -> Self {
+        self.export_wait = Some(seconds);
+        self
+    }
+
+    /// It takes those images. Its agents' configuration and signers then lie on the export, beside the slots, and in the rescue system.
+    pub fn images(mut self, images: &Images) -> Self {
+        self.images = Some(Source {
+            toml: images.toml(),
+            signer: images.signer(),
+        });
+        self
+    }
+
+    /// Its sshd is reached from this machine; see [`Pi::ssh_port`].
+    pub fn reached_by_ssh(mut self) -> Self {
+        self.ssh = Some(free_port());
+        self
+    }
+
     /// Switches it on when it is its turn, and waits for its first tick.
     pub fn start(self) -> Pi {
         let _turn = Turn::take();
@@ -153,11 +199,13 @@ impl Builder {
             boot: export.join("boot"),
             initramfs: self.initramfs(&files, broker.address().port(), folder.path()),
             mac: mac(),
+            ssh: self.ssh,
             folder: folder.path().to_owned(),
         };
         let cmdline = self.cmdline(&board.mac, nfs.address().port());
         fs::write(board.boot.join("cmdline.txt"), cmdline).expect("the export is writable");
         Pi {
+            ssh: self.ssh,
             console: Console::new(board.console_log(), board.console_socket()),
             machine: self.machine,
             root: self.root,
@@ -183,8 +231,11 @@ impl Builder {
             self.install_root(files, &root, broker_port);
             fate.befall(&root);
         }
-        let export = layout::Export::open(export.path()).expect("the export is there");
-        change::activate(&export, self.slots[0].0).expect("the export is writable");
+        let layout = layout::Export::open(export.path()).expect("the export is there");
+        change::activate(&layout, self.slots[0].0).expect("the export is writable");
+        if self.images.is_some() {
+            self.configure_export(export, broker_port);
+        }
     }
 
     fn install_root(&self, files: &Files, root: &Path, broker_port: u16) {
@@ -203,13 +254,35 @@ impl Builder {
 
     fn install_picketd(&self, root: &Path, broker_port: u16) {
         root::copy(&picketd(), &root.join("usr/bin/picketd"));
+        if self.images.is_some() {
+            return; // it lies on the export
+        }
         let folder = root.join("etc/picket");
         fs::create_dir_all(&folder).expect("the export is writable");
-        if let Some(signers) = &self.signers {
+        if let Some(signers) = self.signers() {
             fs::write(folder.join("allowed_signers"), signers).expect("the export is writable");
         }
-        fs::write(folder.join("picketd.toml"), self.toml(broker_port))
-            .expect("the export is writable");
+        let toml = self.toml("/etc/picket", broker_port);
+        fs::write(folder.join("picketd.toml"), toml).expect("the export is writable");
+    }
+
+    /// What outlives every image.
+    fn configure_export(&self, export: &Export, broker_port: u16) {
+        let toml = format!("{STATE}{}", self.toml(ON_THE_EXPORT, broker_port));
+        fs::write(export.join("picket/picketd.toml"), toml).expect("the export is writable");
+        let signers = self.signers().unwrap_or_default();
+        fs::write(export.join("picket/allowed_signers"), signers).expect("the export is writable");
+    }
+
+    /// Those of commands and those of images.
+    fn signers(&self) -> Option<String> {
+        let images = self.images.as_ref().map(|images| images.signer.clone());
+        match (&self.signers, images) {
+            (None, None) => None,
+            (commands, images) => {
+                Some(commands.clone().unwrap_or_default() + &images.unwrap_or_default())
+            }
+        }
     }
 
     /// With slots, the reference one and in it the rescue system, which keeps its state on the export.
@@ -218,10 +291,10 @@ impl Builder {
         if self.slots.is_empty() {
             return bare;
         }
-        let state = "state_dir = \"/run/picket/export/picket\"\n";
-        let toml = format!("{state}{}", self.toml(broker_port));
+        let toml = format!("{STATE}{}", self.toml("/etc/picket", broker_port));
         let whole = folder.join("initramfs");
-        let signers = self.signers.as_deref();
+        let signers = self.signers();
+        let signers = signers.as_deref();
         match &self.initramfs_tools {
             Some(first) => Over::configuration(&toml, signers).write(first, &whole),
             None => Over::reference(&picketd(), &toml, signers).write(&bare, &whole),
@@ -229,13 +302,15 @@ impl Builder {
         whole
     }
 
-    fn toml(&self, broker_port: u16) -> String {
-        let signers = match self.signers {
-            Some(_) => "allowed_signers = \"/etc/picket/allowed_signers\"\n",
-            None => "",
+    /// With the signers in that folder of the guest.
+    fn toml(&self, folder: &str, broker_port: u16) -> String {
+        let signers = match self.signers() {
+            Some(_) => format!("allowed_signers = \"{folder}/allowed_signers\"\n"),
+            None => String::new(),
         };
+        let images = self.images.as_ref().map_or("", |images| &images.toml);
         format!(
-            "broker = \"mqtt://10.0.2.2:{broker_port}\"\nconnect_spread = \"0s\"\nsample_every = {:?}\nwindow = {:?}\n{signers}{}",
+            "broker = \"mqtt://10.0.2.2:{broker_port}\"\nconnect_spread = \"0s\"\nsample_every = {:?}\nwindow = {:?}\n{signers}{}{images}",
             self.sample_every, self.window, self.config
         )
     }
@@ -243,6 +318,7 @@ impl Builder {
     fn cmdline(&self, mac: &str, nfs_port: u16) -> String {
         let console = self.machine.console();
         if !self.slots.is_empty() {
+            let wait = self.export_wait.unwrap_or(120);
             let network = match self.initramfs_tools {
                 Some(_) => {
                     "boot=picket net.ifnames=0 ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off"
@@ -250,7 +326,7 @@ impl Builder {
                 None => "picket.boot=10.0.2.15/24,10.0.2.2",
             };
             return format!(
-                "console={console} loglevel=6 panic=1 {network} picket.trial={} \
+                "console={console} loglevel=6 panic=1 {network} picket.wait={wait} picket.trial={} \
                  picket.export=nfs4:10.0.2.2:/,port={nfs_port}{}\n",
                 self.trial_seconds, self.mount
             );

@@ -32,6 +32,8 @@ pub(super) struct Board {
     pub(super) boot: PathBuf,
     pub(super) initramfs: PathBuf,
     pub(super) mac: String,
+    /// See [`Paths::ssh`].
+    pub(super) ssh: Option<u16>,
     /// For sockets and logs.
     pub(super) folder: PathBuf,
 }
@@ -168,6 +170,7 @@ impl Shared {
             console: &console,
             log: &board.console_log(),
             initramfs: &board.initramfs,
+            ssh: board.ssh,
         };
         let _ = fs::remove_file(&qmp); // of the life before
         let command = board

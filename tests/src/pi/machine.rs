@@ -20,6 +20,8 @@ pub(super) struct Paths<'a> {
     pub(super) log: &'a Path,
     /// What the firmware loads beside the kernel.
     pub(super) initramfs: &'a Path,
+    /// The port of this machine's loopback that leads to the guest's sshd.
+    pub(super) ssh: Option<u16>,
 }
 
 impl Machine {
@@ -57,7 +59,13 @@ impl Machine {
     ) -> Command {
         let mut command = files.qemu();
         command.args(["-no-reboot", "-display", "none", "-nodefaults"]);
-        command.args(["-netdev", "user,id=n0,ipv6=off,restrict=off"]);
+        let forward = paths.ssh.map_or_else(String::new, |port| {
+            format!(",hostfwd=tcp:127.0.0.1:{port}-:22")
+        });
+        command.args([
+            "-netdev",
+            &format!("user,id=n0,ipv6=off,restrict=off{forward}"),
+        ]);
         let network = match self {
             Self::Virt => {
                 command.args(["-M", "virt", "-cpu", "cortex-a53", "-smp", "1", "-m", "512"]);

@@ -21,8 +21,8 @@ pub enum Root {
 const SHELL: &str = "[Service]\nExecStart=/bin/sh -i\nStandardInput=tty-force\nTTYPath=/dev/console\nRestart=always\nRestartSec=0\nKillSignal=SIGKILL\n";
 
 /// What tests and start-up use of it; its shell finds the others by itself.
-const APPLETS: [&str; 10] = [
-    "sh", "init", "reboot", "poweroff", "mount", "umount", "cat", "cp", "mv", "ls",
+const APPLETS: [&str; 11] = [
+    "sh", "init", "reboot", "poweroff", "mount", "umount", "cat", "cp", "mv", "ls", "mkdir",
 ];
 const FOLDERS: [&str; 12] = [
     "bin",

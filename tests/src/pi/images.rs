@@ -1,0 +1,164 @@
+//! Images for emulated Pis: small systems of busybox, some with Debian's sshd, without an agent and without anything of one Pi's; packed
+//! and signed by the real `picket image`, served over HTTP. It knows no guests.
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use picket_test_keys::TestKey;
+use tempfile::TempDir;
+
+use super::{Fate, Root, files::Files, root};
+use crate::{binaries, debian, http::HttpFolder};
+
+/// A folder of images with its catalogue, and the server that has it.
+pub struct Images {
+    folder: TempDir,
+    key: TestKey,
+    server: HttpFolder,
+}
+
+/// What is in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// busybox, Debian's sshd and small files: some 400 entries.
+    Sshd,
+    /// busybox alone: some 40 entries.
+    Small,
+    /// The same, and that becomes of it.
+    Fated(Fate),
+    /// The same, and its start takes the network down.
+    Offline,
+}
+
+/// The start of every image: the hostname that the Pi was given, and whether it is whole. `etc/last` is the last entry of the
+/// archive; agent and host key come after it.
+const RC: &str = "#!/bin/sh\n\
+    PATH=/bin:/usr/bin\n\
+    busybox hostname -F /etc/hostname\n\
+    mkdir -p /run/picket /run/sshd\n\
+    busybox chmod 755 /run/sshd\n\
+    if [ -e /etc/last ] && [ -x /usr/bin/picketd ] && [ -s /etc/ssh/ssh_host_ed25519_key ]\n\
+    then echo \"rc: whole, $(cat /etc/image)\"; else echo 'rc: half a slot'; fi\n";
+/// No agent: a reinstall brings it along.
+const INITTAB: &str = "::sysinit:/etc/rc\n::respawn:-/bin/sh\n::shutdown:/bin/umount -a -r\n";
+const SSHD: &str = "::respawn:/usr/sbin/sshd -D -e\n";
+const OFFLINE: &str = "busybox ip link set eth0 down\n";
+
+impl Images {
+    /// None yet.
+    pub fn serve() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let key = TestKey::new(0x1a);
+        let file = folder.path().join("key");
+        fs::write(&file, key.private_file()).expect("the folder is writable");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+        let store = folder.path().join("images");
+        fs::create_dir(&store).expect("the folder is writable");
+        let server = HttpFolder::serve(&store);
+        Self {
+            folder,
+            key,
+            server,
+        }
+    }
+
+    /// Makes an image, and puts it into the catalogue.
+    pub fn add(&self, name: &str, content: Content) {
+        let root = self.folder.path().join(name);
+        fs::create_dir(&root).expect("names are used once");
+        content.fill(&root, name);
+        let pack = ["image", "pack", "--name", name, "--image-version", "1"];
+        self.picket(&pack, &[&root, Path::new("--into"), &self.store()]);
+        let manifest = self.store().join(format!("{name}.manifest"));
+        self.picket(
+            &["image", "add"],
+            &[&manifest, Path::new("--catalogue"), &self.store()],
+        );
+        fs::remove_dir_all(&root).expect("the folder is ours");
+    }
+
+    /// The folder with the catalogue.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("images")
+    }
+
+    /// How many bytes that image's archive has.
+    pub fn size(&self, name: &str) -> u64 {
+        let file = self.store().join(format!("{name}.tar.zst"));
+        fs::metadata(file).expect("it was packed").len()
+    }
+
+    /// Who serves them.
+    pub fn server(&self) -> &HttpFolder {
+        &self.server
+    }
+
+    /// The section of a guest's picketd.toml.
+    pub(super) fn toml(&self) -> String {
+        let port = self.server.port();
+        format!("[reinstall]\nimages = \"http://10.0.2.2:{port}/\"\n")
+    }
+
+    /// The line of a guest's `allowed_signers`: that key signs images and nothing else.
+    pub(super) fn signer(&self) -> String {
+        let key = self.key.public();
+        format!("images namespaces=\"picket-image@1\" {key}\n")
+    }
+
+    fn picket(&self, words: &[&str], paths: &[&Path]) {
+        let mut command = Command::new(binaries::picket());
+        command.arg("--key").arg(self.folder.path().join("key"));
+        command.args(words).args(paths).env_remove("SSH_AUTH_SOCK");
+        let output = command.output().expect("picket was built");
+        assert!(output.status.success(), "{command:?}: {output:?}");
+    }
+}
+
+impl Content {
+    fn fill(self, root: &Path, name: &str) {
+        Root::Busybox.install(&Files::find(), root);
+        fs::create_dir_all(root.join("etc/ssh")).expect("the folder is ours");
+        let rc = match self {
+            Self::Offline => format!("{RC}{OFFLINE}"),
+            _ => RC.to_owned(),
+        };
+        let inittab = match self {
+            Self::Sshd => {
+                debian::lay_sshd_over(root);
+                documentation(root);
+                format!("{INITTAB}{SSHD}")
+            }
+            _ => INITTAB.to_owned(),
+        };
+        for (file, text) in [
+            ("rc", rc.as_str()),
+            ("inittab", &inittab),
+            ("image", &format!("{name}\n")),
+            ("last", ""),
+        ] {
+            let path = root.join("etc").join(file);
+            fs::write(&path, text).expect("the folder is ours");
+            root::make_executable(&path);
+        }
+        if let Self::Fated(fate) = self {
+            fate.befall(root);
+        }
+    }
+}
+
+/// What a distribution has besides its programs: 300 small files and symlinks in 12 folders.
+fn documentation(root: &Path) {
+    for number in 0..300 {
+        let folder = root.join(format!("usr/share/doc/package-{}", number % 12));
+        fs::create_dir_all(&folder).expect("the folder is ours");
+        let path = folder.join(format!("file-{number}"));
+        match number % 3 {
+            0 => symlink("/bin/busybox", &path).expect("the folder is ours"),
+            _ => fs::write(&path, "What is written here.\n".repeat(number))
+                .expect("the folder is ours"),
+        }
+    }
+}
