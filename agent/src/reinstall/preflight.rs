@@ -266,6 +266,11 @@ mod tests {
         ));
         is_idle(&export, Slot::B, "").unwrap();
         fs::write(folder.path().join("picket/boot-record"), "garbage").unwrap();
+        is_idle(&export, Slot::B, "").unwrap();
+        fs::create_dir_all(folder.path().join("slots/a/sbin")).unwrap();
+        let init = folder.path().join("slots/a/sbin/init");
+        fs::write(&init, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         assert!(matches!(
             is_idle(&export, Slot::B, ""),
             Err(Fault::Slots(_))

@@ -227,6 +227,7 @@ fn the_rescue_system_fills_the_slot_that_is_not_the_active_one_also_after_a_powe
     world.written();
     world.expect(&["ARM b"]);
     // Before the boot record has it.
+    world.changing = None;
     world.boots();
     assert_eq!(world.boot_record.mounted, RootSlot::Rescue);
     world.input(Input::Connected);

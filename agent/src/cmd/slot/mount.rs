@@ -81,8 +81,8 @@ fn keep_trying(word: &ExportWord, at: &Path) {
 fn wait(line: &str) -> u64 {
     let words = line.split_ascii_whitespace();
     let waits = words.filter_map(|word| word.strip_prefix(WAIT)?.parse().ok());
-    let in_range = waits.filter(|seconds| (10..=3600).contains(seconds));
-    in_range.last().unwrap_or(DEFAULT_WAIT)
+    let mut in_range = waits.filter(|seconds| (10..=3600).contains(seconds));
+    in_range.next_back().unwrap_or(DEFAULT_WAIT)
 }
 
 pub(super) fn command_line(world: &World) -> Result<String, Failure> {
