@@ -7,7 +7,7 @@ use super::order::{Ending, Order};
 /// What an order knows of a Pi.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Seen {
-    /// The boot that a reboot is to end.
+    /// The boot that a reboot is to end; of a reinstall, the one in which it was ordered.
     pub(super) recorded: Option<BootId>,
     /// The newest transition.
     pub(super) latest: Option<Latest>,
@@ -59,11 +59,41 @@ pub(super) fn judge(order: &Order, seen: &Seen, report: &Report) -> Verdict {
         State::Failed => Verdict::Over(Ending::Failed, state),
         State::RolledBack => Verdict::Over(Ending::RolledBack, state),
         State::Cancelled => Verdict::Over(Ending::Cancelled, state),
-        state => progress(seen, report, state),
+        state => match another_boot(order, seen, report, state) {
+            Some(why) => Verdict::Disbelieved(why),
+            None => progress(seen, report, state),
+        },
+    }
+}
+
+/// What an image does only when it runs: so a reinstall that has come to it was booted since it was ordered. What is wrong, if that can't be.
+fn another_boot(order: &Order, seen: &Seen, report: &Report, state: State) -> Option<String> {
+    let is_reinstall = matches!(order.action, Action::Reinstall(_));
+    let runs = matches!(
+        state,
+        State::Trial | State::Committed | State::Cleaning | State::Succeeded
+    );
+    if !is_reinstall || !runs {
+        return None;
+    }
+    match (seen.recorded, report.boot) {
+        (Some(old), Some(new)) if old != new => None,
+        (Some(old), Some(_)) => Some(format!(
+            "it says that the reinstall is {state}, and still names the boot {old} in which it was ordered"
+        )),
+        (Some(_), None) => Some(format!(
+            "it says that the reinstall is {state}, and names no boot"
+        )),
+        (None, _) => Some(format!(
+            "it says that the reinstall is {state} before anybody asked for one"
+        )),
     }
 }
 
 fn success(order: &Order, seen: &Seen, report: &Report) -> Verdict {
+    if let Some(why) = another_boot(order, seen, report, State::Succeeded) {
+        return Verdict::Disbelieved(why);
+    }
     if !matches!(order.action, Action::Reboot { .. }) {
         return Verdict::Over(Ending::Succeeded, State::Succeeded);
     }

@@ -126,6 +126,9 @@ impl Pi {
                 return self.offer(turn);
             }
         }
+        if matches!(turn.order.action, Wish::Reinstall(_)) && !self.is_offered {
+            self.seen.recorded = Some(pong.boot);
+        }
         self.phase = Phase::Ready(pong);
     }
 

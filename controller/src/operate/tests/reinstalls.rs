@@ -1,8 +1,8 @@
 //! A reinstall: how much is done, an image that is held, the keys that a person compares.
 use picket_proto::{Action as Wish, OperationId, Progress, Reinstall, Report, State};
 
-use super::rig::{PACE, Rig, aims, report};
-use crate::operate::{Ending, Pace, Wait, Word};
+use super::rig::{PACE, Rig, aims, boot, report};
+use crate::operate::{Before, Ending, Pace, Wait, Word};
 
 #[test]
 fn progress_is_told_now_and_then_and_the_newest_is_always_known() {
@@ -87,6 +87,41 @@ fn a_held_image_ends_the_order_when_it_is_staged_and_its_end_does_else() {
     rig.offer(1);
     rig.stands(1, State::Failed, 1);
     assert_eq!(rig.roll.endings().collect::<Vec<_>>(), [Ending::Failed]);
+}
+
+/// The proof is another boot: what a Pi says of an image that can't have been booted is no news.
+#[test]
+fn an_image_that_runs_without_another_boot_is_not_believed() {
+    for state in [
+        State::Trial,
+        State::Committed,
+        State::Cleaning,
+        State::Succeeded,
+    ] {
+        let mut rig = Rig::new(reinstall(), PACE, &aims(1));
+        rig.offer(1);
+        rig.stands(1, State::Rebooting, 1);
+        rig.stands(1, state, 1);
+        let nowhere = Report {
+            boot: None,
+            ..report(state, 1)
+        };
+        rig.report(1, &nowhere);
+        assert_eq!(rig.words(1).last(), Some(&Word::Disbelieved), "{state}");
+        assert_eq!(rig.roll.endings().count(), 0, "{state}");
+        let why = rig.news.last().unwrap().detail.clone().unwrap();
+        assert!(why.contains(&state.to_string()), "{why}");
+        rig.stands(1, state, 2);
+        assert_eq!(rig.words(1).last(), Some(&Word::Pi(state)), "{state}");
+    }
+    // An earlier run had signed it.
+    let mut aims = aims(2);
+    aims[0].before = Before::Signed(boot(3));
+    aims[1].before = Before::Signed(boot(4));
+    let mut rig = Rig::new(reinstall(), PACE, &aims);
+    rig.stands(1, State::Succeeded, 3);
+    rig.stands(2, State::Succeeded, 3);
+    assert_eq!(rig.roll.endings().collect::<Vec<_>>(), [Ending::Succeeded]);
 }
 
 fn done(boottime_ms: u64, bytes: u64) -> Report {
