@@ -28,8 +28,12 @@ pub struct Init {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What a boot does before the agent is started: the tree is that of a machine that is off.
+pub type Initramfs = fn(&Tree);
+
 struct Shared {
     agent: Agent,
+    initramfs: Initramfs,
     orders: Orders,
     starts: usize,
     crashes: usize,
@@ -55,8 +59,22 @@ impl Init {
     /// The same with another `picketd`: a command and its leading arguments.
     pub fn start_with(command: Vec<PathBuf>, tree: Tree, setup: &Setup<'_>) -> Self {
         let boots = Boots::of(&tree);
+        let agent = Agent::start_with(command, &tree, setup);
+        Self::with(tree, boots, agent, lose_memory)
+    }
+
+    /// Switches on a machine that boots so, with that configuration of its agent as it is.
+    pub fn boot(tree: Tree, toml: &str, initramfs: Initramfs) -> Self {
+        initramfs(&tree);
+        let boots = Boots::of(&tree);
+        let agent = Agent::start_configured(&tree, toml);
+        Self::with(tree, boots, agent, initramfs)
+    }
+
+    fn with(tree: Tree, boots: Boots, agent: Agent, initramfs: Initramfs) -> Self {
         let shared = Arc::new(Mutex::new(Shared {
-            agent: Agent::start_with(command, &tree, setup),
+            agent,
+            initramfs,
             orders: Orders::ComeUp(Duration::ZERO),
             starts: 1,
             crashes: 0,
@@ -157,7 +175,7 @@ fn run(shared: &Mutex<Shared>, tree: &Tree) {
                 thread::sleep(time);
                 let Ok(again) = shared.lock() else { return };
                 held = again;
-                lose_memory(tree);
+                (held.initramfs)(tree);
                 booted = now;
             }
             (true, _) => continue,
