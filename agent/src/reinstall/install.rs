@@ -9,6 +9,7 @@ use picket_proto::image::Manifest;
 use super::{
     cancel::Cancel,
     fault::Fault,
+    newest,
     personalise::Surroundings,
     preflight,
     progress::{Counters, Teller, Ticker},
@@ -85,7 +86,7 @@ impl Work<'_> {
             self.patience,
             self.cancel,
         )?;
-        let (manifest, catalogue_version) = self.manifest(&source)?;
+        let (manifest, catalogue_version) = self.manifest(&export, &source)?;
         preflight::can_run(
             &rustix::system::uname().machine().to_string_lossy(),
             manifest.architecture,
@@ -159,11 +160,33 @@ impl Work<'_> {
     }
 
     /// The image's manifest, and the version of the catalogue that has it.
-    fn manifest(&self, source: &Source) -> Result<(Manifest, u64), Fault> {
-        let at_least = self.order.catalogue_at_least;
+    fn manifest(&self, export: &Export, source: &Source) -> Result<(Manifest, u64), Fault> {
+        let at_least = self.order.catalogue_at_least.max(self.newest(export));
         let trusted = steps::catalogue(source, &self.order.signers, at_least)?;
+        self.keep(export, trusted.catalogue.version);
         let manifest = trusted.image(&self.order.image, self.order.digest)?;
         Ok((manifest.clone(), trusted.catalogue.version))
+    }
+
+    /// One that can't be read is as one that isn't there, which the tenant can bring about as well.
+    fn newest(&self, export: &Export) -> u64 {
+        newest::read(export).unwrap_or_else(|error| {
+            self.teller.warn(format!(
+                "the highest version of a catalogue so far isn't known, and only the configuration's counts: {error}"
+            ));
+            0
+        })
+    }
+
+    fn keep(&self, export: &Export, version: u64) {
+        if newest::read(export).is_ok_and(|kept| kept == version) {
+            return;
+        }
+        if let Err(error) = newest::keep(export, version) {
+            self.teller.warn(format!(
+                "the catalogue's version {version} can't be kept, so an older one would be taken: {error}"
+            ));
+        }
     }
 
     fn discard(&self, export: &Export) -> Result<(), Fault> {

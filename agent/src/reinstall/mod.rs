@@ -13,6 +13,7 @@ mod digest;
 pub mod fault;
 pub mod fill;
 mod install;
+mod newest;
 pub mod personalise;
 mod preflight;
 pub mod progress;
