@@ -5,6 +5,7 @@ use picket_proto::Reason;
 use rustix::io::Errno;
 
 use super::catalogue::CatalogueError;
+use crate::log::chain;
 
 /// Why an image can't be installed.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +81,24 @@ impl Fault {
         }
     }
 
+    /// What kept the image from being made this Pi's: the disk, or something about the image.
+    pub(crate) fn personal(error: &(dyn std::error::Error + 'static)) -> Self {
+        let causes = std::iter::successors(Some(error), |error| error.source());
+        let mut attempt = Vec::new();
+        for cause in causes {
+            let errno = cause
+                .downcast_ref::<io::Error>()
+                .and_then(Errno::from_io_error);
+            match errno {
+                Some(
+                    errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::ROFS | Errno::IO),
+                ) => return Self::disk(attempt.join(": "))(errno),
+                _ => attempt.push(cause.to_string()),
+            }
+        }
+        Self::Personalise(chain(error))
+    }
+
     /// A fault of the archive at one of its entries.
     pub(crate) fn entry(path: &[u8], why: impl std::fmt::Display) -> Self {
         Self::Archive(format!("{}: {why}", shown(path)))
@@ -151,6 +170,26 @@ mod tests {
             let said = fault.to_string();
             assert!(
                 said.starts_with("can't write etc/fstab: ") && said.contains(words),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_disk_that_fails_while_an_image_is_made_somebodys_is_the_disks_fault() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("can't write etc/hostname")]
+        struct Attempt(#[source] io::Error);
+        for (errno, reason, words) in [
+            (Errno::NOSPC, Reason::NoRoom, "--discard-old"),
+            (Errno::IO, Reason::Disk, "EIO"),
+            (Errno::LOOP, Reason::Personalise, "ymbolic link"),
+        ] {
+            let fault = Fault::personal(&Attempt(errno.into()));
+            assert_eq!(fault.reason(), reason, "{fault}");
+            let said = fault.to_string();
+            assert!(
+                said.starts_with("can't write etc/hostname: ") && said.contains(words),
                 "{said}"
             );
         }

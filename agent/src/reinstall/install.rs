@@ -143,7 +143,7 @@ impl Work<'_> {
         drop(ticker);
         self.warn(steps::of_extended(&found));
         self.stage(Stage::Sealed)?;
-        let fault = |error: &dyn std::error::Error| Fault::Personalise(chain(error));
+        let fault = Fault::personal;
         let world = lifeboat::world(Path::new("/")).map_err(|error| fault(&error))?;
         let around =
             Surroundings::here(&world, &self.order.export).map_err(|error| fault(&error))?;

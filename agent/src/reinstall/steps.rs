@@ -78,7 +78,7 @@ pub(super) fn personalised(
 ) -> Result<Personalised, Fault> {
     let tree = Tree::new(std::fs::File::from(another(root)?).into(), root.shown());
     let done = personalise(&tree, personal, around);
-    let done = done.map_err(|error| Fault::Personalise(chain(&error)))?;
+    let done = done.map_err(|error| Fault::personal(&error))?;
     durable(root)?;
     Ok(done)
 }
