@@ -1,5 +1,6 @@
 //! The owner loop: waits for what can happen, asks the core, and does what it says. Everything that decides is elsewhere.
 mod agent;
+mod child;
 mod commands;
 mod disk;
 mod keep;

@@ -1,12 +1,18 @@
 //! The child process: takes its order from standard input, bounds itself, and hears the wish to give up. What it does is in
 //! `install`.
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, BufRead, Read},
+    path::Path,
     thread,
+    time::{Duration, Instant},
 };
 
-use rustix::process::{Resource, Rlimit};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+    process::{Resource, Rlimit},
+};
 
 use super::{
     cancel::Cancel,
@@ -22,6 +28,11 @@ const MAX_DATA: u64 = 160 << 20;
 /// An order is at most this long, in bytes.
 const MAX_ORDER: u64 = 64 * 1024;
 const STACK: usize = 64 * 1024;
+/// Between two events that say nothing else.
+const ALIVE: Duration = Duration::from_secs(10);
+/// A child before this one has so long to end, and is looked for so often.
+const MOST_WAIT: Duration = Duration::from_secs(120);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Does what standard input orders and tells it on standard output. Says whether it was done.
 ///
@@ -36,12 +47,51 @@ pub fn run() -> Result<bool, String> {
         Order::parse(&line).map_err(|error| format!("standard input holds no order: {error}"))?;
     let (teller, cancel) = (Teller::new(io::stdout()), Cancel::default());
     listen(&cancel).map_err(|error| format!("can't listen for the wish to give up: {error}"))?;
-    let done = match &order {
+    live(teller.clone()).map_err(|error| format!("can't say that this lives: {error}"))?;
+    let done = alone(order.lock(), &cancel).and_then(|_alone| match &order {
         Order::Install(order) => install::install(order, &teller, &cancel),
-        Order::Clean { export, slot } => install::clean(export, *slot),
-    };
+        Order::Clean { export, slot, .. } => install::clean(export, *slot),
+    });
     teller.tell(&done.as_ref().map_or_else(failed, Clone::clone));
     Ok(done.is_ok())
+}
+
+/// Waits until no other child is at work: one of an agent that was killed is on its way out, and what it removes must not be another's.
+/// The lock goes with the process.
+fn alone(path: Option<&Path>, cancel: &Cancel) -> Result<Option<File>, Fault> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let failed = || Fault::disk(format!("the lock {}", path.display()));
+    let file = File::options().create(true).append(true).open(path);
+    let file = file.map_err(failed())?;
+    let begin = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(file)),
+            Err(Errno::WOULDBLOCK) if begin.elapsed() < MOST_WAIT => cancel.wait(LOOK)?,
+            Err(Errno::WOULDBLOCK) => {
+                return Err(Fault::SlotInUse(format!(
+                    "a child before this one is still at work after {} s, as when its file server doesn't answer: order it again when it \
+                     has ended",
+                    MOST_WAIT.as_secs()
+                )));
+            }
+            Err(error) => return Err(failed()(error.into())),
+        }
+    }
+}
+
+/// Says it from now on. Whoever waits for a disk lives, and one that doesn't say it was stopped.
+fn live(teller: Teller) -> io::Result<()> {
+    let tell = move || {
+        loop {
+            thread::sleep(ALIVE);
+            teller.tell(&Event::Alive);
+        }
+    };
+    let thread = thread::Builder::new().name("alive".to_owned());
+    thread.stack_size(STACK).spawn(tell).map(|_| ())
 }
 
 fn failed(fault: &Fault) -> Event {

@@ -4,7 +4,10 @@
 //! The end of standard input and SIGTERM mean the same: give up, remove what was begun, and end. Every child's last event is
 //! [`Event::Staged`], [`Event::Cleaned`] or [`Event::Failed`]; one that ends without them was killed or crashed, and left
 //! `slots/<slot>.new` for the next one to remove.
-use std::{num::NonZeroU8, path::PathBuf};
+use std::{
+    num::NonZeroU8,
+    path::{Path, PathBuf},
+};
 
 use picket_proto::{DeviceId, OperationId, Reason, image::Digest};
 use serde::{Deserialize, Serialize};
@@ -27,6 +30,9 @@ pub enum Order {
         /// That slot too: it doesn't run, and it isn't booted again.
         #[serde(default, with = "slot::optional")]
         slot: Option<Slot>,
+        /// As in [`Install`].
+        #[serde(default)]
+        lock: Option<PathBuf>,
     },
 }
 
@@ -62,6 +68,9 @@ pub struct Install {
     pub read_back: bool,
     /// For which operation.
     pub operation: OperationId,
+    /// Whoever holds that file's lock works alone; one that is on its way out still may. `None`: nobody else can be there.
+    #[serde(default)]
+    pub lock: Option<PathBuf>,
 }
 
 /// Where the catalogue and the images are.
@@ -89,6 +98,8 @@ pub struct Personal {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// Nothing but that: it is said every 10 s, whatever the child waits for.
+    Alive,
     /// A stage begins; those that are done are told when they are.
     Stage {
         /// Which.
@@ -203,6 +214,15 @@ impl Order {
         line + "\n"
     }
 
+    /// Its lock.
+    #[must_use]
+    pub fn lock(&self) -> Option<&Path> {
+        match self {
+            Self::Install(install) => install.lock.as_deref(),
+            Self::Clean { lock, .. } => lock.as_deref(),
+        }
+    }
+
     /// The order of a line, with or without its end.
     ///
     /// # Errors
@@ -281,10 +301,12 @@ mod tests {
             writers: WRITERS,
             read_back: true,
             operation: OperationId([9; 16]),
+            lock: Some("/run/picket/reinstall.lock".into()),
         };
         let clean = Order::Clean {
             export: "/run/picket/export".into(),
             slot: Some(Slot::A),
+            lock: None,
         };
         for order in [Order::Install(Box::new(install)), clean] {
             let line = order.line();
@@ -306,6 +328,7 @@ mod tests {
                 }),
                 r#"{"event":"progress","bytes":1,"of_bytes":2,"entries":3,"of_entries":4}"#,
             ),
+            (Event::Alive, r#"{"event":"alive"}"#),
             (Event::Cleaned, r#"{"event":"cleaned"}"#),
             (
                 Event::Failed {

@@ -1,24 +1,19 @@
 //! The child that installs an image or removes a slot, and the boot record's writes. Nothing here waits in the loop: the child is started
 //! and heard by a thread of its own, which is there as long as the child is. It decides nothing.
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read, Write},
-    path::PathBuf,
-    process::{ChildStdin, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
-    thread,
-    time::Duration,
-};
+use std::{fs, path::PathBuf, sync::Arc, thread, time::Duration};
 
-use picket_proto::{BootId, DeviceId, OperationId, Reason, RootSlot, State, image::Digest};
+use picket_proto::{BootId, DeviceId, OperationId, Reason, RootSlot, image::Digest};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::slots::{EXPORT, named};
+use super::{
+    child::{Nursery, Reins},
+    slots::{EXPORT, named},
+};
 use crate::{
     command::{BootRecordSaid, Install, WorkerEvent},
     config::Reinstalls,
     errand::{Errand, News},
-    reinstall::wire::{self, Event, MAX_EVENT, Order, Personal, Stage},
+    reinstall::wire::{self, Order, Personal},
     slots::{
         boot_record::NotWritten,
         change::{self, NotChanged},
@@ -33,6 +28,8 @@ const STACK: usize = 128 * 1024;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Where the trial's guard looks, beneath the run directory.
 const COMMITTED: &str = "trial-committed";
+/// Beneath the run directory: at most one child is at work.
+const LOCK: &str = "reinstall.lock";
 
 /// What a child is told besides its order.
 #[derive(Debug, Clone)]
@@ -51,8 +48,8 @@ pub struct Setting {
 #[derive(Debug)]
 pub(super) struct Worker {
     setting: Option<Setting>,
-    /// What the child hears its end by.
-    stdin: Arc<Mutex<Option<ChildStdin>>>,
+    /// Those of the last child.
+    reins: Arc<Reins>,
     said: UnboundedSender<WorkerEvent>,
     heard: UnboundedReceiver<WorkerEvent>,
     boot_record: Errand<Result<(), NotChanged>>,
@@ -73,7 +70,7 @@ impl Worker {
         let (said, heard) = unbounded_channel();
         Self {
             setting: None,
-            stdin: Arc::default(),
+            reins: Arc::default(),
             said,
             heard,
             boot_record: Errand::new("boot-record", STACK),
@@ -97,14 +94,14 @@ impl Worker {
         let order = order.map(|setting| Order::Clean {
             export: setting.export(),
             slot: slot.and_then(named),
+            lock: Some(setting.lock()),
         });
         self.start(order);
     }
 
     /// The child ends as soon as it can.
     pub(super) fn give_up(&mut self) {
-        let stdin = self.stdin.lock();
-        stdin.unwrap_or_else(PoisonError::into_inner).take();
+        self.reins.give_up();
     }
 
     pub(super) fn arm(&mut self, slot: RootSlot, operation: OperationId) {
@@ -157,9 +154,11 @@ impl Worker {
     }
 
     fn start(&mut self, order: Result<Order, String>) {
-        let (said, stdin) = (self.said.clone(), self.stdin.clone());
+        self.reins = Arc::default();
+        let (said, reins) = (self.said.clone(), self.reins.clone());
         let run = move || {
-            let last = order.and_then(|order| child(&order, &stdin, &said));
+            let nursery = Nursery::of_this_program();
+            let last = order.and_then(|order| nursery.run(&order, &reins, &said));
             let failed = |detail| WorkerEvent::Failed {
                 reason: Reason::Worker,
                 detail,
@@ -182,6 +181,10 @@ impl Worker {
 impl Setting {
     fn export(&self) -> PathBuf {
         self.world.run_dir().join(EXPORT)
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.world.run_dir().join(LOCK)
     }
 
     fn open(&self) -> Result<Export, NotChanged> {
@@ -216,6 +219,7 @@ impl Setting {
             writers: self.reinstalls.writers,
             read_back: self.reinstalls.read_back,
             operation: install.operation,
+            lock: Some(self.lock()),
         })))
     }
 
@@ -229,90 +233,6 @@ impl Setting {
             );
         }
     }
-}
-
-/// Runs a child to its end; its last word.
-fn child(
-    order: &Order,
-    stdin: &Mutex<Option<ChildStdin>>,
-    said: &UnboundedSender<WorkerEvent>,
-) -> Result<WorkerEvent, String> {
-    let mut child = Command::new("/proc/self/exe")
-        .arg("reinstall-child")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("the child can't be started: {error}"))?;
-    let out = child.stdout.take();
-    if let Some(mut pipe) = child.stdin.take() {
-        // It fails when the child is gone already, which shows below.
-        let _ = pipe.write_all(order.line().as_bytes());
-        *stdin.lock().unwrap_or_else(PoisonError::into_inner) = Some(pipe);
-    }
-    let mut last = None;
-    if let Some(out) = out {
-        listen(BufReader::new(out), &mut last, said);
-    }
-    stdin.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let status = child.wait();
-    last.ok_or_else(|| match status {
-        Ok(status) => format!("the child ended without a word, with {status}"),
-        Err(error) => format!("the child ended without a word: {error}"),
-    })
-}
-
-fn listen(
-    mut out: impl BufRead,
-    last: &mut Option<WorkerEvent>,
-    said: &UnboundedSender<WorkerEvent>,
-) {
-    let mut line = String::new();
-    while last.is_none() {
-        line.clear();
-        let read = out.by_ref().take(MAX_EVENT as u64).read_line(&mut line);
-        if !matches!(read, Ok(1..)) {
-            return;
-        }
-        let Ok(event) = Event::parse(&line) else {
-            tracing::warn!("the child says what is no event: {:?}", line.trim_end());
-            continue;
-        };
-        match event.is_last() {
-            true => *last = heard(event),
-            false => {
-                if let Some(event) = heard(event) {
-                    let _ = said.send(event);
-                }
-            }
-        }
-    }
-}
-
-fn heard(event: Event) -> Option<WorkerEvent> {
-    Some(match event {
-        // The core says this one by itself.
-        Event::Stage {
-            stage: Stage::Preflight,
-        } => return None,
-        Event::Stage { stage } => WorkerEvent::Stage(match stage {
-            Stage::Preflight => State::Preflight,
-            Stage::Fetching => State::Fetching,
-            Stage::Unpacking => State::Unpacking,
-            Stage::Sealed => State::Sealed,
-            Stage::Personalised => State::Personalised,
-        }),
-        Event::Progress(progress) => WorkerEvent::Progress(picket_proto::Progress {
-            stage: State::Unpacking,
-            bytes: progress.bytes,
-            of_bytes: progress.of_bytes,
-            entries: progress.entries,
-            of_entries: progress.of_entries,
-        }),
-        Event::Warning { text } => WorkerEvent::Warning(text),
-        Event::Staged { host_keys, .. } => WorkerEvent::Staged { host_keys },
-        Event::Cleaned => WorkerEvent::Cleaned,
-        Event::Failed { reason, detail } => WorkerEvent::Failed { reason, detail },
-    })
 }
 
 fn unset() -> String {

@@ -69,6 +69,7 @@ fn a_child_that_is_killed_at_any_time_leaves_no_half_slot_and_the_next_one_clean
             rig.give(&Order::Clean {
                 export: rig.export(),
                 slot: None,
+                lock: None,
             }),
             [Event::Cleaned]
         );

@@ -205,6 +205,7 @@ fn a_child_cleans_what_one_before_has_left() {
     let clean = Order::Clean {
         export: rig.export(),
         slot: None,
+        lock: None,
     };
     assert_eq!(rig.give(&clean), [Event::Cleaned]);
     assert_eq!(rig.slots(), ["a"]);

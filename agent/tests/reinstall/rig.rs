@@ -172,6 +172,7 @@ impl Rig {
             writers: WRITERS,
             read_back: false,
             operation: OperationId([9; 16]),
+            lock: Some(self.path("lock")),
         }
     }
 
@@ -251,7 +252,9 @@ impl Running {
     /// Those that come until it ends.
     pub(crate) fn events(&mut self) -> impl Iterator<Item = Event> + use<> {
         let lines = self.lines.take().unwrap();
-        lines.map(|line| Event::parse(&line.unwrap()).unwrap())
+        lines
+            .map(|line| Event::parse(&line.unwrap()).unwrap())
+            .filter(|event| *event != Event::Alive)
     }
 
     /// Those up to the one that says this.

@@ -61,6 +61,7 @@ mod reinstall;
 mod reinstall_boot;
 mod reinstall_record;
 mod reinstall_recovery;
+mod reinstall_wish;
 mod turn;
 
 use configure::Configure;

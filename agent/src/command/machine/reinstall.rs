@@ -4,7 +4,7 @@
 //! armed, committed and over. What lies between is done again from the start or given up, so it is not recorded.
 use picket_proto::{OperationId, Progress, Reason, Reinstall, State};
 
-use super::{Action, MOST_WARNINGS, Machine, Order, Step, Turn, bounded};
+use super::{Action, MOST_WARNINGS, Machine, Order, Step, Turn, bounded, reinstall_wish::wrong};
 use crate::{
     command::{Install, Slots, WorkerEvent},
     journal::{Record, Reinstalled},
@@ -186,11 +186,7 @@ impl Machine {
             }
             (Stage::Working, WorkerEvent::Staged { host_keys }) => self.staged(host_keys, now_ms),
             (Stage::Working, WorkerEvent::Failed { reason, detail }) => {
-                let turn = match one.given_up.take() {
-                    Some(by) => cancelled(&by),
-                    None => Turn::failed(reason, detail),
-                };
-                self.end_reinstall(turn);
+                self.failed(reason, detail);
             }
             (Stage::Emptying(_) | Stage::Cleaning, WorkerEvent::Cleaned) => self.emptied(),
             (Stage::Emptying(_) | Stage::Cleaning, WorkerEvent::Failed { detail, .. }) => {
@@ -317,6 +313,25 @@ impl Machine {
         self.go_to(Stage::Arming, State::Armed);
     }
 
+    fn failed(&mut self, reason: Reason, detail: String) {
+        let Some(one) = &mut self.reinstall else {
+            return;
+        };
+        let operation = one.operation;
+        let Some(by) = one.given_up.take() else {
+            return self.end_reinstall(Turn::failed(reason, detail));
+        };
+        let left = match reason {
+            Reason::GivenUp => "; nothing of it is left",
+            // It failed by itself, or had to be killed: its words say what is left.
+            _ => {
+                self.warn(operation, &detail);
+                ""
+            }
+        };
+        self.end_reinstall(Turn::to(State::Cancelled).saying(by + left));
+    }
+
     fn emptied(&mut self) {
         let Some(one) = &mut self.reinstall else {
             return;
@@ -357,38 +372,4 @@ impl Machine {
 
 pub(super) fn cancelled(by: &str) -> Turn {
     Turn::to(State::Cancelled).saying(format!("{by}; nothing of it is left"))
-}
-
-/// What can be seen to be wrong without looking at anything else. The child looks closer.
-fn wrong(wanted: &Reinstall) -> Option<&'static str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._+".contains(c);
-    if wanted.image.is_empty() || !wanted.image.chars().all(is_plain) {
-        return Some("an image's name has letters, digits, dots, dashes and underscores");
-    }
-    if wanted
-        .hostname
-        .as_deref()
-        .is_some_and(|name| !is_hostname(name))
-    {
-        return Some("a hostname has letters, digits, and dots and dashes between them (RFC 1123)");
-    }
-    let is_line = |key: &String| !key.trim().is_empty() && !key.contains(|c: char| c.is_control());
-    if !wanted.ssh_keys.iter().all(is_line) {
-        return Some("an ssh key is one line without control characters");
-    }
-    None
-}
-
-fn is_hostname(name: &str) -> bool {
-    name.split('.').all(|label| {
-        let bytes = label.as_bytes();
-        let ends = [bytes.first(), bytes.last()];
-        bytes.len() <= 63
-            && ends
-                .iter()
-                .all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
-            && bytes
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
-    })
 }
