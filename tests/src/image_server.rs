@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Longer than any test keeps somebody waiting.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A place in the way of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ struct Shared {
 struct State {
     /// Whoever comes there waits.
     gate: Option<Place>,
-    /// How many wait.
-    waiting: usize,
+    /// How many have come there.
+    arrived: usize,
     /// At so many thousandths of the archive the line drops, once each.
     drops: Vec<u64>,
     is_lost: bool,
@@ -77,13 +77,16 @@ impl ImageServer {
 
     /// From now on whoever comes to that place waits.
     pub fn hold(&self, place: Place) {
-        self.shared.change(|state| state.gate = Some(place));
+        self.shared.change(|state| {
+            state.gate = Some(place);
+            state.arrived = 0;
+        });
     }
 
-    /// Waits until somebody waits.
+    /// Waits until somebody has come there.
     pub fn wait_for_held(&self) {
-        let state = self.shared.wait(|state| state.waiting > 0);
-        assert!(state.waiting > 0, "nobody comes to {:?}", state.gate);
+        let state = self.shared.wait(|state| state.arrived > 0);
+        assert!(state.arrived > 0, "nobody comes to {:?}", state.gate);
     }
 
     /// Nobody waits any more.
@@ -130,9 +133,8 @@ impl Shared {
         if !here(&self.lock()) {
             return;
         }
-        self.change(|state| state.waiting += 1);
-        let mut state = self.wait(|state| !here(state) || state.is_lost);
-        state.waiting -= 1;
+        self.change(|state| state.arrived += 1);
+        drop(self.wait(|state| !here(state) || state.is_lost));
     }
 }
 

@@ -43,11 +43,16 @@ impl Images {
 
     /// Packs that root for this machine.
     pub fn pack(&self, name: &str, root: &Path) {
+        self.pack_for(architecture(), name, root);
+    }
+
+    /// Packs that root, or an archive of one, for such machines.
+    pub fn pack_for(&self, architecture: &str, name: &str, root: &Path) {
         let mut pack = Command::new(binaries::picket());
         pack.args(["image", "pack"]).arg(root);
         pack.args(["--name", name, "--image-version", "1"]).args([
             "--architecture",
-            architecture(),
+            architecture,
             "--into",
         ]);
         run(pack.arg(&self.folder));

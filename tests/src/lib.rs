@@ -19,6 +19,7 @@ pub mod http;
 pub mod image_server;
 pub mod images;
 pub mod init;
+pub mod injected;
 mod inotify;
 pub mod killer;
 pub mod mosquitto;

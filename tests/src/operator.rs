@@ -93,6 +93,22 @@ impl Operator {
         self
     }
 
+    /// The same key, broker and inventory under another name, with an audit log of its own.
+    #[must_use]
+    pub fn renamed(&self, actor: &str) -> Self {
+        let folder = self.folder.join(actor);
+        fs::create_dir_all(&folder).expect("the folder is writable");
+        fs::copy(self.key(), folder.join("id_ed25519")).expect("the key is there");
+        Self {
+            broker: self.broker.clone(),
+            actor: actor.to_owned(),
+            folder,
+            fleet: self.fleet.clone(),
+            silence: self.silence,
+            picket: self.picket.clone(),
+        }
+    }
+
     /// Gives an order: the arguments after the options of all commands.
     pub fn order(&self, arguments: &[&str]) -> Order {
         let mut command = Command::new(&self.picket);

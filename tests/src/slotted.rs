@@ -16,6 +16,7 @@ use picketd::slots::{
     boot_record::{self, BootRecord, Read},
     layout::Export,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{
@@ -153,24 +154,37 @@ impl Slotted {
     pub fn crash(&self) {
         let starts = self.init.starts();
         self.init.with_agent(|agent| agent.process().kill());
-        eventually("the agent is started again", PATIENCE, || {
+        self.wait_for_start_after(starts);
+    }
+
+    fn wait_for_start_after(&self, starts: usize) {
+        eventually("the agent is started", PATIENCE, || {
             (self.init.starts() > starts).then_some(())
         });
+    }
+
+    /// A machine that stayed down comes up.
+    pub fn come_up(&self) {
+        let starts = self.init.starts();
+        self.init.come_up_after(Duration::ZERO);
+        self.wait_for_start_after(starts);
     }
 
     /// The power fails, and comes back.
     pub fn cut_power(&self) {
         let starts = self.init.starts();
+        let child = self.child();
         self.init.with_agent(|agent| {
             let id = crate::raw_operator::operation().to_string();
             let uuid = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
             let tree = self.init.tree();
             tree.write("proc/sys/kernel/random/boot_id", &(uuid + "\n"));
             agent.process().kill();
+            // It may end by itself just then.
+            let child = child.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+            let _ = child.map(|child| kill_process(child, Signal::KILL));
         });
-        eventually("the machine comes up", PATIENCE, || {
-            (self.init.starts() > starts).then_some(())
-        });
+        self.wait_for_start_after(starts);
     }
 
     /// The child that the agent has at work, if it has one.

@@ -1,10 +1,14 @@
 //! Children that are shells, and do what no child of picketd's should.
 use std::time::Instant;
 
-use picket_proto::{Reason, State};
+use picket_proto::{DeviceId, OperationId, Reason, State, image::Digest};
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
+use crate::{
+    reinstall::wire::{Images, Install, Personal},
+    slots::Slot,
+};
 
 const CLEANED: &str = r#"echo '{"event":"cleaned"}'"#;
 const ALIVE: &str = r#"echo '{"event":"alive"}'"#;
@@ -17,6 +21,27 @@ fn clean() -> Order {
         slot: None,
         lock: None,
     }
+}
+
+fn install() -> Order {
+    Order::Install(Box::new(Install {
+        export: "/nowhere".into(),
+        slot: Slot::B,
+        images: Images::Folder("/nowhere".into()),
+        ca: None,
+        signers: "/nowhere".into(),
+        catalogue_at_least: 0,
+        image: "image".to_owned(),
+        digest: Digest([0; 32]),
+        personal: Personal {
+            hostname: None,
+            ssh_keys: Vec::new(),
+            device_id: DeviceId([7; 8]),
+        },
+        discard_old: false,
+        operation: OperationId([9; 16]),
+        lock: None,
+    }))
 }
 
 /// What becomes of that order with such children.
@@ -105,11 +130,7 @@ fn the_wish_to_give_up_is_heard_also_by_one_that_is_not_there_yet() {
 
 #[test]
 fn what_one_leaves_that_ended_without_a_word_another_one_removes() {
-    let order = r#"{"Install":{"export":"/nowhere","slot":"b","images":{"folder":"/"},"ca":null,"signers":"/s","catalogue_at_least":0,
-        "image":"i","digest":"DIGEST","personal":{"hostname":null,"ssh_keys":[],"device_id":"0000000000000007"},"discard_old":false,
-        "operation":"00000000000000000000000000000009","lock":null}}"#;
-    let order = order.replace('\n', " ");
-    let order = Order::parse(&order.replace("DIGEST", &"0".repeat(64))).unwrap();
+    let order = install();
     for (cleaner, words) in [
         (CLEANED, "nothing of what it had begun is left"),
         (
