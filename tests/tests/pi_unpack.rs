@@ -205,6 +205,7 @@ fn publish(pi: &Pi, name: &str, fill: impl FnOnce(&Path)) -> Install {
         writers: WRITERS,
         read_back: false,
         operation: OperationId([9; 16]),
+        lock: None,
     }
 }
 

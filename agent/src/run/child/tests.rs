@@ -1,5 +1,5 @@
 //! Children that are shells, and do what no child of picketd's should.
-use std::time::Instant;
+use std::{num::NonZeroU8, time::Instant};
 
 use picket_proto::{DeviceId, OperationId, Reason, State, image::Digest};
 use tokio::sync::mpsc::unbounded_channel;
@@ -39,6 +39,8 @@ fn install() -> Order {
             device_id: DeviceId([7; 8]),
         },
         discard_old: false,
+        writers: NonZeroU8::MIN,
+        read_back: false,
         operation: OperationId([9; 16]),
         lock: None,
     }))
