@@ -57,6 +57,10 @@ fn comes_to_nothing(bed: &Bed, why: &str, wish: Reinstall, reason: Reason, words
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of attempts, each on what the one before left"
+)]
 fn catalogues_and_images_that_nobody_vouches_for_are_refused() {
     let bed = Bed::start();
     let images = &bed.pi.images;
