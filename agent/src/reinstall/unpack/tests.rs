@@ -1,4 +1,5 @@
 //! What is unpacked against what was packed by real tools, and archives that mean harm. These tests need root, as the child does.
+mod forged;
 mod hostile;
 mod snapshot;
 

@@ -5,80 +5,15 @@ use std::{
     path::Path,
 };
 
-use tar::{EntryType, Header};
+use tar::EntryType;
 
-use super::{super::super::fault::Fault, manifest, snapshot::snapshot, unpacked};
-
-/// An archive, entry by entry, without the checks of an honest packer.
-#[derive(Default)]
-struct Forged(Vec<u8>);
-
-impl Forged {
-    fn with(mut self, kind: EntryType, name: &str, link: &str, data: &[u8]) -> Self {
-        let mut header = Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_mode(0o4755);
-        header.set_size(data.len() as u64);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        header.set_device_major(8).unwrap();
-        header.set_device_minor(0).unwrap();
-        let old = header.as_old_mut();
-        old.name[..name.len()].copy_from_slice(name.as_bytes());
-        old.linkname[..link.len()].copy_from_slice(link.as_bytes());
-        header.set_cksum();
-        self.0.extend(header.as_bytes());
-        self.0.extend(data);
-        self.0.resize(self.0.len().next_multiple_of(512), 0);
-        self
-    }
-
-    fn file(self, name: &str) -> Self {
-        self.with(EntryType::Regular, name, "", b"evil")
-    }
-
-    fn link(self, name: &str, target: &str) -> Self {
-        self.with(EntryType::Symlink, name, target, b"")
-    }
-
-    fn folder(self, name: &str) -> Self {
-        self.with(EntryType::Directory, name, "", b"")
-    }
-
-    fn hard(self, name: &str, first: &str) -> Self {
-        self.with(EntryType::Link, name, first, b"")
-    }
-
-    /// Only a header, that promises so much.
-    fn promising(mut self, name: &str, size: u64) -> Self {
-        let mut header = Header::new_gnu();
-        header.set_path(name).unwrap();
-        header.set_mode(0o644);
-        for set in [Header::set_uid, Header::set_gid, Header::set_mtime] {
-            set(&mut header, 0);
-        }
-        header.set_size(size);
-        header.set_cksum();
-        self.0.extend(header.as_bytes());
-        self
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.extend([0; 1024]);
-        self.0
-    }
-}
-
-fn pax(record: &str) -> Vec<u8> {
-    let length =
-        (1..).find(|length: &usize| length.to_string().len() + record.len() + 2 == *length);
-    format!("{} {record}\n", length.unwrap()).into_bytes()
-}
-
-fn forged() -> Forged {
-    Forged::default()
-}
+use super::{
+    super::super::fault::Fault,
+    forged::{Endless, forged, pax},
+    manifest,
+    snapshot::snapshot,
+    unpacked,
+};
 
 /// What is tried, how, and what the refusal says. Where two entries are in one another's way, either may be the first.
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -398,37 +333,6 @@ fn extended_attributes_are_named() {
     );
 }
 
-/// Folders without end, each of a long name.
-struct Endless {
-    made: u64,
-    header: Cursor<Vec<u8>>,
-}
-
-impl Read for Endless {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        if self.header.position() as usize == self.header.get_ref().len() {
-            self.made += 1;
-            // ustar splits a long name in two.
-            let name = format!("{}/{:0>95}", "d".repeat(150), self.made);
-            let mut header = Header::new_ustar();
-            header.set_path(name)?;
-            header.set_entry_type(EntryType::Directory);
-            for set in [
-                Header::set_uid,
-                Header::set_gid,
-                Header::set_mtime,
-                Header::set_size,
-            ] {
-                set(&mut header, 0);
-            }
-            header.set_mode(0o755);
-            header.set_cksum();
-            self.header = Cursor::new(header.as_bytes().to_vec());
-        }
-        self.header.read(into)
-    }
-}
-
 #[test]
 fn entries_without_end_are_refused_at_the_first_too_many_and_before_they_fill_the_memory() {
     let folder = tempfile::tempdir().unwrap();
@@ -443,12 +347,8 @@ fn entries_without_end_are_refused_at_the_first_too_many_and_before_they_fill_th
     .into_iter()
     .enumerate()
     {
-        let endless = Endless {
-            made: 0,
-            header: Cursor::default(),
-        };
         let into = folder.path().join(at.to_string());
-        let fault = unpacked(endless, &into, &manifest(most, 0)).unwrap_err();
+        let fault = unpacked(Endless::default(), &into, &manifest(most, 0)).unwrap_err();
         assert!(fault.to_string().contains(why), "{fault}");
         let root = fs::read_dir(&into).unwrap().next().unwrap().unwrap();
         let found = fs::read_dir(root.path()).unwrap().count();
