@@ -51,7 +51,7 @@ pub struct Reinstall {
     /// staged, the Pi has none to fall back to but the one that it runs
     #[arg(long)]
     discard_old: bool,
-    /// For so many days what runs now is kept beside the new image
+    /// Keep what runs now beside the new image, at least so many days: it goes when a later reinstall wants its slot, and not by itself
     #[arg(
         long,
         value_name = "DAYS",
