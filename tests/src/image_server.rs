@@ -75,6 +75,11 @@ impl ImageServer {
         format!("http://{}/", self.address)
     }
 
+    /// Its port, for whoever reaches this machine by another address.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// From now on whoever comes to that place waits.
     pub fn hold(&self, place: Place) {
         self.shared.change(|state| {

@@ -15,7 +15,6 @@ pub mod file_server;
 pub mod fleet;
 pub mod hostile;
 pub mod hostile_tree;
-pub mod http;
 pub mod image_server;
 pub mod images;
 pub mod init;

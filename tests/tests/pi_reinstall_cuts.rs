@@ -9,6 +9,7 @@ use picket_test_keys::TestKey;
 use picket_tests::{
     dice::{Dice, setting},
     eventually,
+    image_server::Place,
     operator::Order,
     pi::{Content, Fate, Images, Machine, Pi},
     say,
@@ -52,7 +53,6 @@ fn a_reinstall_whose_power_is_cut_at_any_point_ends_in_a_whole_slot() {
     let points = points(setting("PICKET_POWER_CUTS", CUTS), &mut dice);
     let (key, images) = (TestKey::new(1), Images::serve());
     images.add("small", Content::Small);
-    let half = images.size("small") / 2;
     let pi = Pi::builder(Machine::Virt)
         .slots(&[(Slot::A, Fate::Well)])
         .images(&images)
@@ -61,14 +61,14 @@ fn a_reinstall_whose_power_is_cut_at_any_point_ends_in_a_whole_slot() {
     for point in points {
         // In the middle of the archive it waits for the cut.
         match point {
-            Point::State("unpacking") => images.server().hold_after(half),
-            _ => images.server().release(),
+            Point::State("unpacking") => images.server().hold(Place::Within(500)),
+            _ => images.server().go_on(),
         }
         let (before, start) = (pi.runs(), Instant::now());
         let order = pi.reinstall(&key, &images, "small", &[]);
         wait_for(&order, point, start);
         pi.qmp().system_reset();
-        images.server().release();
+        images.server().go_on();
         ends(&pi, order, before.trim_end_matches(" trial"), point);
         say(&format!("{point:?}: {:?}", start.elapsed()));
     }

@@ -1,23 +1,17 @@
 //! Images for emulated Pis: small systems of busybox, some with Debian's sshd, without an agent and without anything of one Pi's; packed
 //! and signed by the real `picket image`, served over HTTP. It knows no guests.
-use std::{
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, os::unix::fs::symlink, path::Path};
 
-use picket_test_keys::TestKey;
 use tempfile::TempDir;
 
 use super::{Fate, Root, files::Files, root};
-use crate::{binaries, debian, http::HttpFolder};
+use crate::{debian, image_server::ImageServer, images};
 
 /// A folder of images with its catalogue, and the server that has it.
 pub struct Images {
     folder: TempDir,
-    key: TestKey,
-    server: HttpFolder,
+    catalogue: images::Images,
+    server: ImageServer,
 }
 
 /// What is in an image.
@@ -51,16 +45,11 @@ impl Images {
     /// None yet.
     pub fn serve() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let key = TestKey::new(0x1a);
-        let file = folder.path().join("key");
-        fs::write(&file, key.private_file()).expect("the folder is writable");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
-        let store = folder.path().join("images");
-        fs::create_dir(&store).expect("the folder is writable");
-        let server = HttpFolder::serve(&store);
+        let catalogue = images::Images::new(folder.path());
+        let server = ImageServer::start(catalogue.folder());
         Self {
             folder,
-            key,
+            catalogue,
             server,
         }
     }
@@ -70,29 +59,18 @@ impl Images {
         let root = self.folder.path().join(name);
         fs::create_dir(&root).expect("names are used once");
         content.fill(&root, name);
-        let pack = ["image", "pack", "--name", name, "--image-version", "1"];
-        self.picket(&pack, &[&root, Path::new("--into"), &self.store()]);
-        let manifest = self.store().join(format!("{name}.manifest"));
-        self.picket(
-            &["image", "add"],
-            &[&manifest, Path::new("--catalogue"), &self.store()],
-        );
+        self.catalogue.pack_for("arm64", name, &root);
+        self.catalogue.publish(name);
         fs::remove_dir_all(&root).expect("the folder is ours");
     }
 
     /// The folder with the catalogue.
-    pub fn store(&self) -> PathBuf {
-        self.folder.path().join("images")
-    }
-
-    /// How many bytes that image's archive has.
-    pub fn size(&self, name: &str) -> u64 {
-        let file = self.store().join(format!("{name}.tar.zst"));
-        fs::metadata(file).expect("it was packed").len()
+    pub fn store(&self) -> &Path {
+        self.catalogue.folder()
     }
 
     /// Who serves them.
-    pub fn server(&self) -> &HttpFolder {
+    pub fn server(&self) -> &ImageServer {
         &self.server
     }
 
@@ -104,16 +82,7 @@ impl Images {
 
     /// The line of a guest's `allowed_signers`: that key signs images and nothing else.
     pub(super) fn signer(&self) -> String {
-        let key = self.key.public();
-        format!("images namespaces=\"picket-image@1\" {key}\n")
-    }
-
-    fn picket(&self, words: &[&str], paths: &[&Path]) {
-        let mut command = Command::new(binaries::picket());
-        command.arg("--key").arg(self.folder.path().join("key"));
-        command.args(words).args(paths).env_remove("SSH_AUTH_SOCK");
-        let output = command.output().expect("picket was built");
-        assert!(output.status.success(), "{command:?}: {output:?}");
+        self.catalogue.line()
     }
 }
 
