@@ -320,9 +320,10 @@ fn an_order_that_comes_again_or_that_the_broker_kept_does_nothing() {
     );
     // So does an activation, after a boot too: nothing is armed by it.
     bed.pi.cut_power();
+    // It hears nothing before it answers.
+    let boot = raw.ping(device).boot;
     raw.offer(&held);
     raw.offer(&activation);
-    let boot = raw.ping(device).boot;
     raw.wait_for_report(device, "it is known in the new boot", |report| {
         (report.operation, report.boot, report.state)
             == (Some(operation), Some(boot), Some(State::Cancelled))
