@@ -97,8 +97,16 @@ fn other_inits_get_a_line_in_their_inittab_once() {
     let sysv =
         "id:2:initdefault:\nsi::sysinit:/etc/init.d/rcS\n1:2345:respawn:/sbin/getty 38400 tty1\n";
     for (inittab, init, line) in [
-        (busybox, "busybox's init", "\n::respawn:/bin/sh -c '/bin/mkdir "),
-        (sysv, "System V's init", "\npkt:2345:respawn:/bin/sh -c '/bin/mkdir "),
+        (
+            busybox,
+            "busybox's init",
+            "\n::respawn:/bin/sh -c '/bin/mkdir ",
+        ),
+        (
+            sysv,
+            "System V's init",
+            "\npkt:2345:respawn:/bin/sh -c '/bin/mkdir ",
+        ),
     ] {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir_all(root.path().join("sbin")).unwrap();

@@ -48,9 +48,15 @@ impl Login {
             .arg("-f")
             .arg(self.known()));
         let listed = String::from_utf8_lossy(&listed.stdout);
-        let words = listed.lines().filter_map(|line| line.split(' ').nth(1));
-        let shown: Vec<&str> = words.collect();
-        assert_eq!(shown, fingerprints, "other host keys than were told");
+        // Bits, fingerprint, whose it is, kind: a host that shows its key doesn't say whose it is.
+        let fingerprint = |line: &str| line.split(' ').nth(1).map(str::to_owned);
+        let shown: Vec<_> = listed.lines().filter_map(fingerprint).collect();
+        let told: Vec<_> = fingerprints
+            .iter()
+            .map(String::as_str)
+            .filter_map(fingerprint)
+            .collect();
+        assert_eq!(shown, told, "other host keys than were told");
     }
 
     /// Runs a command there as root. The host must be one that was made sure of.
