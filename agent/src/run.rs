@@ -30,6 +30,7 @@ use crate::{
     notify::STOP_DEADLINE,
 };
 
+pub(crate) use agent::give_back_code;
 pub use agent::{Agent, Parts};
 use disk::Disk;
 pub use disk::DiskEvent;

@@ -26,10 +26,13 @@ pub struct Args {
 /// # Errors
 /// [`Failure::Usage`] for what a configuration can mend, [`Failure::Failed`] for the rest.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    // The command line is read once, and its code is much; so is the configuration's.
+    run::give_back_code();
     let world = lifeboat::world(&args.root).map_err(Failure::usage)?;
     world.check().map_err(Failure::usage)?;
     let path = args.config.clone().unwrap_or_else(|| default(&world));
     let loaded = config::load(&path, &world).map_err(Failure::usage)?;
+    run::give_back_code();
     let lifeboat = lifeboat::enter(&world, loaded.settings.lifeboat)
         .map_err(|error| Failure::Failed(error.to_string()))?;
     run::run(&world, &path, loaded, &lifeboat).map_err(|error| Failure::Failed(chain(&error)))

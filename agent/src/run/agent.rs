@@ -253,7 +253,7 @@ impl Agent {
 }
 
 /// What came up by now came up with code that isn't needed again, or only for the next connection.
-pub(super) fn give_back_code() {
+pub(crate) fn give_back_code() {
     if let Err(error) = sys::give_back_code() {
         // Locked memory is meant to stay.
         tracing::debug!("the code of the start stays in memory: {error}");

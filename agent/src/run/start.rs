@@ -83,6 +83,7 @@ pub fn run(
         .thread_stack_size(BLOCKING_STACK)
         .build()
         .map_err(StartError::Wait)?;
+    give_back_code();
     let settings = loaded.settings.clone();
     let state_dir = state_dir(world, &loaded);
     // Safety-order: the lock comes before all that an agent beside this one may be using.
