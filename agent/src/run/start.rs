@@ -68,6 +68,8 @@ pub fn run(
     lifeboat: &Standing,
 ) -> Result<(), StartError> {
     let _log = log::start(loaded.settings.log, world);
+    // The kernel brings 64 KiB with each place that is touched. Given back step by step, the start's peak is the run's.
+    give_back_code();
     lifeboat.tell();
     for warning in &loaded.warnings {
         tracing::warn!("{warning}; the file's value holds");
@@ -78,6 +80,7 @@ pub fn run(
     };
     let credentials = loaded.settings.credentials();
     let access = Access::load_in_time(&credentials, world)?;
+    give_back_code();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_stack_size(BLOCKING_STACK)
@@ -106,6 +109,7 @@ pub fn run(
         boot: identity.boot,
         reinstalls: settings.reinstalls.clone(),
     };
+    give_back_code();
     let left = Left {
         spool: saved_spool(&settings, &state_dir, opened.problem.as_ref()),
         record,
