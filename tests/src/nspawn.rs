@@ -73,6 +73,16 @@ impl Reboots {
     }
 }
 
+/// For a root that gets picketd only later: what keeps this machine up. The guard runs only where it could act, which is the container.
+pub fn keep_safe(root: &Path, patience: Duration) {
+    for (unit, reboots) in [
+        ("picketd.service", Reboots::Nothing),
+        ("picketd-guard.service", Reboots::Container { patience }),
+    ] {
+        debian::amend(root, unit, &format!("[Service]\n{}\n", reboots.safety()));
+    }
+}
+
 /// A booted container and its broker, which lies outside.
 pub struct Container {
     // In this order: the container ends before what it uses.

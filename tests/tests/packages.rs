@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command, time::Duratio
 use picket_tests::{
     debian::{self, Architecture},
     eventually,
-    nspawn::{Container, Reboots},
+    nspawn::{Container, keep_safe},
     package::{Debs, names, purged, succeeded},
     watcher::Watcher,
 };
@@ -19,17 +19,7 @@ fn picketd_is_installed_runs_is_upgraded_removed_and_purged() {
     let debs = Debs::of_this_build();
     let container = Container::boot_root(|root| {
         debian::copy(Architecture::Installed, root);
-        // The guard runs only where it could act: it would bring the container down.
-        for (unit, reboots) in [
-            ("picketd.service", Reboots::Nothing),
-            (
-                "picketd-guard.service",
-                Reboots::Container { patience: DEADLINE },
-            ),
-        ] {
-            let lines = format!("[Service]\n{}\n", reboots.safety());
-            debian::amend(root, unit, &lines);
-        }
+        keep_safe(root, DEADLINE);
         debs.copy_to(root);
     });
     eventually(

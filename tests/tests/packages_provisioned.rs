@@ -8,7 +8,7 @@ use picket_tests::{
     binaries,
     debian::{self, Architecture},
     eventually,
-    nspawn::{Container, Reboots},
+    nspawn::{Container, keep_safe},
     package::Debs,
     provisioned::Provisioned,
     watcher::Watcher,
@@ -48,17 +48,7 @@ fn four_documented_commands_lead_from_a_debian_to_a_provisioned_agent() {
     let container = Container::boot_root(|root| {
         debian::copy(Architecture::Installed, root);
         fs::write(root.join("etc/hosts"), "127.0.0.1 localhost\n").unwrap();
-        // The guard runs only where it could act: it would bring the container down.
-        for (unit, reboots) in [
-            ("picketd.service", Reboots::Nothing),
-            (
-                "picketd-guard.service",
-                Reboots::Container { patience: DEADLINE },
-            ),
-        ] {
-            let lines = format!("[Service]\n{}\n", reboots.safety());
-            debian::amend(root, unit, &lines);
-        }
+        keep_safe(root, DEADLINE);
         debs.copy_to(root);
     });
     let _line = container.lead(MQTTS, (Ipv4Addr::LOCALHOST, fleet.pis).into());
