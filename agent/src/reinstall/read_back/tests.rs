@@ -1,5 +1,5 @@
 //! Trees that were unpacked and then changed as no error tells. These tests need root, as the child does.
-use std::{fs, os::unix::fs::FileExt, process::Command, sync::Arc};
+use std::{fs, os::unix::fs::FileExt, path::PathBuf, process::Command, sync::Arc};
 
 use picket_proto::image::{Architecture, Digest, Format, Manifest};
 
@@ -98,14 +98,19 @@ fn flip(path: &Path, at: u64) {
     file.set_modified(modified).unwrap();
 }
 
+/// The tree as it came out of its archive, in that folder, and what each file held.
+fn as_packed(folder: &Path) -> (PathBuf, Digests) {
+    let (from, into) = (folder.join("from"), folder.join("into"));
+    fs::create_dir(&from).unwrap();
+    source(&from);
+    let digests = unpacked(&from, &into);
+    (into, digests)
+}
+
 #[test]
 fn whatever_changes_after_it_was_written_is_found_and_named() {
     let folder = tempfile::tempdir().unwrap();
-    let from = folder.path().join("from");
-    fs::create_dir(&from).unwrap();
-    source(&from);
-    let into = folder.path().join("into");
-    let digests = unpacked(&from, &into);
+    let (into, digests) = as_packed(folder.path());
     for threads in [1, WRITERS] {
         read(&into, &digests, threads).unwrap();
     }
@@ -157,11 +162,7 @@ fn whatever_changes_after_it_was_written_is_found_and_named() {
 #[test]
 fn a_wish_to_give_up_ends_the_reading_and_too_many_files_are_refused_before_it() {
     let folder = tempfile::tempdir().unwrap();
-    let from = folder.path().join("from");
-    fs::create_dir(&from).unwrap();
-    source(&from);
-    let into = folder.path().join("into");
-    let digests = unpacked(&from, &into);
+    let (into, digests) = as_packed(folder.path());
     let cancel = Cancel::default();
     cancel.wish();
     let root = Dir::open_root(&into).unwrap();
