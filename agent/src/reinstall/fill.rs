@@ -15,7 +15,7 @@ use super::{
     source::{Patience, Source},
     staging::{self, Staging},
     steps,
-    unpack::{Setting, WRITERS},
+    unpack::{Found, Setting, WRITERS},
     wire::{Images, Personal},
 };
 use crate::{
@@ -45,6 +45,8 @@ pub struct Fill<'a> {
     pub personal: &'a Personal,
     /// What it needs besides.
     pub around: &'a Surroundings,
+    /// Every file is read back and held against the archive.
+    pub read_back: bool,
     /// The operation that the trial is of.
     pub operation: OperationId,
 }
@@ -56,6 +58,8 @@ pub struct Filled {
     pub manifest: Manifest,
     /// Fingerprints of the ssh host keys.
     pub host_keys: Vec<String>,
+    /// Every file was read back, and is what the archive holds.
+    pub is_read_back: bool,
     /// What an operator should know, in words.
     pub warnings: Vec<String>,
     /// Why the slot isn't on trial, if it isn't: what was filled stays.
@@ -77,7 +81,7 @@ pub fn fill(order: &Fill<'_>) -> Result<Filled, Fault> {
     staging::remove(export, slot, Stage::New)?;
     preflight::has_room(export, &manifest)?;
     let staging = Staging::make(export, slot)?;
-    let (personalised, extended) = match put(order, &staging, &source, &manifest) {
+    let (personalised, found) = match put(order, &staging, &source, &manifest) {
         Ok(done) => done,
         Err(fault) => {
             // What it failed with says more than what came of it, and the next fill finds what is left.
@@ -91,7 +95,7 @@ pub fn fill(order: &Fill<'_>) -> Result<Filled, Fault> {
     }
     staging.complete()?;
     let mut warnings = personalised.warnings;
-    warnings.extend(extended);
+    warnings.extend(steps::of_extended(&found));
     if let Err(fault) = staging::remove(export, slot, Stage::Old) {
         warnings.push(format!(
             "what was in the slot before is still there: {fault}"
@@ -101,6 +105,7 @@ pub fn fill(order: &Fill<'_>) -> Result<Filled, Fault> {
     Ok(Filled {
         manifest,
         host_keys: personalised.host_keys,
+        is_read_back: found.digests.is_some(),
         warnings,
         not_armed: armed.err().map(|error| chain(&error)),
     })
@@ -147,15 +152,15 @@ fn put(
     staging: &Staging<'_>,
     source: &Source,
     manifest: &Manifest,
-) -> Result<(Personalised, Option<String>), Fault> {
+) -> Result<(Personalised, Found), Fault> {
     let stream = source.stream(&manifest.file, Some(manifest.size))?;
     let setting = Setting {
         writers: WRITERS,
-        read_back: false,
+        read_back: order.read_back,
         counters: Arc::default(),
         cancel: Cancel::default(),
     };
     let found = steps::unpacked(stream, staging, manifest, &setting)?;
     let done = steps::personalised(staging.root(), order.personal, order.around)?;
-    Ok((done, steps::of_extended(&found)))
+    Ok((done, found))
 }

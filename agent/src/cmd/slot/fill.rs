@@ -70,6 +70,10 @@ pub(super) struct Args {
     /// The picketd for an image that has none or an older one; by default this one
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// Read every file back and hold it against the archive, before the slot gets its name: what the disk changed without an error
+    /// shows. It takes as long again, and 24 bytes of memory a file
+    #[arg(long)]
+    read_back: bool,
     #[command(flatten)]
     server: OnServer,
 }
@@ -94,6 +98,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
         image: &args.image,
         personal: &personal,
         around: &around,
+        read_back: args.read_back,
         operation,
     });
     let seconds = began.elapsed().as_secs_f64();
@@ -171,13 +176,17 @@ fn tell(
     for key in &filled.host_keys {
         writeln!(out, "host key {key}")?;
     }
+    let read_back = match filled.is_read_back {
+        true => ", read back",
+        false => "",
+    };
     let then = match filled.not_armed {
         None => "; the Pi boots into it as a trial",
         Some(_) => "",
     };
     writeln!(
         out,
-        "slot {slot} holds {}: {entries} entries with {bytes} bytes in {seconds:.1} s{then}",
+        "slot {slot} holds {}: {entries} entries with {bytes} bytes in {seconds:.1} s{read_back}{then}",
         filled.manifest.name
     )
 }

@@ -37,7 +37,7 @@ impl Digests {
         let room = usize::try_from(files).ok().filter(|_| files <= MOST);
         let room = room.ok_or_else(|| {
             Fault::NoRoom(format!(
-                "{files} entries are more than the {MOST} that can be read back: set read_back = \"off\""
+                "{files} entries are more than the {MOST} that can be read back: set read_back = \"off\", or fill without --read-back"
             ))
         })?;
         Ok(Self(Vec::with_capacity(room)))
