@@ -4,6 +4,7 @@
 mod fields;
 mod file;
 mod format;
+mod kept;
 mod record;
 mod reinstalled;
 mod writer;
@@ -12,7 +13,7 @@ use picket_proto::DeviceId;
 
 use crate::world::OnDisk;
 
-pub use record::{MOST_OPERATIONS, Record, Recorded, Reinstalled};
+pub use record::{Kept, MOST_KEPT, MOST_OPERATIONS, Record, Recorded, Reinstalled, Since};
 pub use writer::{Busy, Journal, Opened};
 
 /// Opens the journal of that device in that directory, or makes one; waits for the disk 5 s at most.

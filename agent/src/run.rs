@@ -3,6 +3,7 @@ mod agent;
 mod child;
 mod commands;
 mod disk;
+mod idle;
 mod keep;
 mod reload;
 mod signers;

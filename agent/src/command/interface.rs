@@ -100,6 +100,17 @@ pub enum BootRecordSaid {
     Silent,
 }
 
+/// The slot that doesn't run, and the time, as the file server tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdleSlot {
+    /// Unix time in s, by the file server's clock.
+    pub time_s: u64,
+    /// The inode number of its root; `None` when it is empty.
+    pub tree: Option<u64>,
+    /// The boot record names it, or can't be read: it may be booted.
+    pub is_wanted: bool,
+}
+
 /// The time at which something happens.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
@@ -145,6 +156,8 @@ pub enum Input {
     Worker(WorkerEvent),
     /// What became of an [`Action::Arm`] or [`Action::Commit`].
     BootRecord(BootRecordSaid),
+    /// What an [`Action::LookAt`] found, or why nothing.
+    Idle(Result<IdleSlot, String>),
     /// The time that [`super::Commands::deadline`] named has come.
     Deadline,
 }
@@ -191,6 +204,10 @@ pub enum Action {
     },
     /// Have the slot that runs, on trial, booted from now on. Answer with [`Input::BootRecord`].
     Commit,
+    /// Look at that slot, which doesn't run, and what time the file server has. Answer with [`Input::Idle`].
+    LookAt(RootSlot),
+    /// Log what an operator should see, and no report tells.
+    Warn(String),
     /// Telemetry sends what it has.
     Flush,
     /// The last operation stands otherwise than `status` says.

@@ -26,8 +26,8 @@ mod status;
 
 pub use freshness::Entropy;
 pub use interface::{
-    Action, BootRecordSaid, CommandSettings, Input, Install, LastOperation, Now, Slots, Standing,
-    WorkerEvent,
+    Action, BootRecordSaid, CommandSettings, IdleSlot, Input, Install, LastOperation, Now, Slots,
+    Standing, WorkerEvent,
 };
 
 use freshness::Freshness;
@@ -120,6 +120,7 @@ impl Commands {
             Input::BootRecord(said) => {
                 actions.extend(self.advance(Event::BootRecord(said), now));
             }
+            Input::Idle(found) => actions.extend(self.advance(Event::Idle(found), now)),
             Input::Deadline => {}
         }
         self.pass_time(&mut actions, now);

@@ -3,10 +3,12 @@
 //!
 //! By ascending number, each as number (u16), length (u16) and body, all little-endian. 1: the periods (two u32, ms: between
 //! ticks, between batches). 2: the operations, the newest last, 47 bytes each: id (16), action (u16), state (u8), 1 if there is
-//! a reason and else 0 (u8), reason (u16), fingerprint (u64), boot (16), boots (u8). 3: the last reinstall, as `reinstalled` has it.
+//! a reason and else 0 (u8), reason (u16), fingerprint (u64), boot (16), boots (u8). 3: the last reinstall, as `reinstalled` has it. 4: slots that are kept, as
+//! `kept` has them.
 use picket_proto::{BootId, OperationId, Reason, State, UnknownField};
 
 use super::{
+    kept,
     record::{MOST_OPERATIONS, MOST_READ, Record, Recorded},
     reinstalled,
 };
@@ -22,6 +24,7 @@ pub(super) const MOST_UNKNOWN: usize = 1024;
 const PERIODS: u16 = 1;
 const OPERATIONS: u16 = 2;
 const REINSTALL: u16 = 3;
+const KEPT: u16 = 4;
 const OPERATION: usize = 47;
 
 /// What is wrong with the fields.
@@ -63,6 +66,9 @@ pub(super) fn write(record: &Record) -> Result<Vec<u8>, &'static str> {
     if let Some(reinstall) = &record.reinstall {
         put_field(REINSTALL, &reinstalled::write(reinstall), &mut out);
     }
+    if !record.kept.is_empty() {
+        put_field(KEPT, &kept::write(&record.kept), &mut out);
+    }
     let before = out.len();
     for field in &record.unknown {
         put_field(field.id, &field.body, &mut out);
@@ -89,6 +95,7 @@ pub(super) fn read(mut rest: &[u8]) -> Result<Record, FieldError> {
                 let read = reinstalled::read(body).ok_or(FieldError::Wrong(REINSTALL))?;
                 record.reinstall = Some(Box::new(read));
             }
+            KEPT => record.kept = kept::read(body).ok_or(FieldError::Wrong(KEPT))?,
             id => {
                 unknown += 4 + body.len();
                 let body = body.into();

@@ -19,6 +19,8 @@ pub struct Record {
     pub operations: Vec<Recorded>,
     /// The last reinstall, under way or over.
     pub reinstall: Option<Box<Reinstalled>>,
+    /// What ran before a reinstall and is kept, [`MOST_KEPT`] at most: one since the last, and one that the reinstall under way will leave.
+    pub kept: Vec<Kept>,
     /// What a newer agent recorded; it is kept as it is.
     pub unknown: Vec<UnknownField>,
 }
@@ -40,6 +42,31 @@ pub struct Recorded {
     pub boot: BootId,
     /// How many boots it has lasted, this one not counted.
     pub boots: u8,
+}
+
+/// A record holds at most so many slots that are kept.
+pub const MOST_KEPT: usize = 2;
+
+/// A slot that stays for so many days after what runs instead was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// The reinstall before which it ran.
+    pub operation: OperationId,
+    /// Which.
+    pub slot: RootSlot,
+    /// For how many days.
+    pub days: u8,
+    /// From when on they count; `None`: nothing is committed, or the file server's time isn't known yet.
+    pub since: Option<Since>,
+}
+
+/// When a slot began to be kept, and which tree it was then: one that is filled anew is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// Unix time in s, by the file server's clock.
+    pub time_s: u64,
+    /// The inode number of its root.
+    pub tree: u64,
 }
 
 /// So many fingerprints are kept, each of at most so many bytes: what ssh-keygen makes without being asked, with long comments.

@@ -74,6 +74,7 @@ impl Agent {
         let input = match news {
             WorkerNews::Child(event) => Input::Worker(event),
             WorkerNews::BootRecord(said) => Input::BootRecord(said),
+            WorkerNews::Idle(found) => Input::Idle(found),
         };
         self.command(input, outside);
         slots::tell(&self.parts.commands, &mut self.parts.status);
@@ -140,6 +141,8 @@ impl Agent {
             Action::GiveUp => outside.worker.give_up(),
             Action::Arm { slot, operation } => outside.worker.arm(slot, operation),
             Action::Commit => outside.worker.commit(),
+            Action::LookAt(slot) => outside.worker.look_at(slot),
+            Action::Warn(words) => tracing::warn!("{words}"),
             Action::Flush => self.tell(telemetry::Input::Flush, outside),
             Action::Status(last) => {
                 tell(last, &mut self.parts.status);

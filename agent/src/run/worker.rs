@@ -7,10 +7,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{
     child::{Nursery, Reins},
+    idle,
     slots::{EXPORT, named},
 };
 use crate::{
-    command::{BootRecordSaid, Install, WorkerEvent},
+    command::{BootRecordSaid, IdleSlot, Install, WorkerEvent},
     config::Reinstalls,
     errand::{Errand, News},
     reinstall::wire::{self, Order, Personal},
@@ -53,6 +54,7 @@ pub(super) struct Worker {
     said: UnboundedSender<WorkerEvent>,
     heard: UnboundedReceiver<WorkerEvent>,
     boot_record: Errand<Result<(), NotChanged>>,
+    idle: Errand<Result<IdleSlot, String>>,
 }
 
 /// What they say.
@@ -62,6 +64,8 @@ pub enum WorkerNews {
     Child(WorkerEvent),
     /// The boot record.
     BootRecord(BootRecordSaid),
+    /// The look at the slot that doesn't run.
+    Idle(Result<IdleSlot, String>),
 }
 
 impl Worker {
@@ -74,6 +78,7 @@ impl Worker {
             said,
             heard,
             boot_record: Errand::new("boot-record", STACK),
+            idle: Errand::new("idle-slot", STACK),
         }
     }
 
@@ -121,6 +126,21 @@ impl Worker {
         });
     }
 
+    /// Looks at that slot, and what time the file server has.
+    pub(super) fn look_at(&mut self, slot: RootSlot) {
+        let setting = self.setting.clone();
+        let call = move || {
+            let setting = setting.ok_or_else(unset)?;
+            let slot = named(slot).ok_or("the rescue system is no slot")?;
+            let export = setting.open().map_err(|error| error.to_string())?;
+            idle::look(&export, slot).map_err(|error| error.to_string())
+        };
+        if let Err(error) = self.idle.begin(PATIENCE, call) {
+            // A look before this one hangs, and its answer is the answer.
+            tracing::debug!("the idle slot is not looked at again: {error}");
+        }
+    }
+
     /// What is heard next. Cancel-safe.
     pub(super) async fn news(&mut self) -> WorkerNews {
         tokio::select! {
@@ -137,6 +157,11 @@ impl Worker {
                 }
                 News::Back(Err(error)) => BootRecordSaid::Failed(error.to_string()),
                 News::Overdue => BootRecordSaid::Silent,
+            }),
+            // Cancel-safe: it says so.
+            news = self.idle.news() => WorkerNews::Idle(match news {
+                News::Back(found) => found,
+                News::Overdue => Err("it doesn't answer".to_owned()),
             }),
         }
     }

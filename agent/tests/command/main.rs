@@ -4,6 +4,7 @@
 
 mod admission;
 mod crashes;
+mod keep_old;
 mod moves;
 mod operations;
 mod operator;

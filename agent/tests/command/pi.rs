@@ -258,8 +258,9 @@ impl Pi {
             | Action::Remove(_)
             | Action::GiveUp
             | Action::Arm { .. }
-            | Action::Commit => panic!("there are no slots: {action:?}"),
-            Action::Note(_) | Action::Flush | Action::Status(_) => {}
+            | Action::Commit
+            | Action::LookAt(_) => panic!("there are no slots: {action:?}"),
+            Action::Note(_) | Action::Warn(_) | Action::Flush | Action::Status(_) => {}
         }
         self.step()
     }

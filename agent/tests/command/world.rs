@@ -35,6 +35,8 @@ pub(super) enum Did {
     GiveUp,
     Arm(RootSlot),
     Commit,
+    LookAt(RootSlot),
+    Warn(String),
     Note(Report),
     Report(Report),
     Pong(Pong),
@@ -392,6 +394,14 @@ impl World {
                 });
                 Did::Commit
             }
+            Action::LookAt(slot) => {
+                assert_ne!(
+                    slot, self.boot_record.mounted,
+                    "the slot that runs is looked at"
+                );
+                Did::LookAt(slot)
+            }
+            Action::Warn(words) => Did::Warn(words),
             Action::Flush => Did::Flush,
             Action::Status(last) => Did::Status(last),
         };
@@ -445,6 +455,8 @@ fn short(did: Did) -> Option<String> {
         Did::GiveUp => "GIVE UP".to_owned(),
         Did::Arm(slot) => format!("ARM {slot}"),
         Did::Commit => "COMMIT".to_owned(),
+        Did::LookAt(slot) => format!("LOOK AT {slot}"),
+        Did::Warn(_) => "WARN".to_owned(),
         Did::Flush => "FLUSH".to_owned(),
         Did::Report(report) => words(report),
         Did::Pong(_) => "pong".to_owned(),

@@ -51,7 +51,8 @@ pub struct Reinstall {
     /// staged, the Pi has none to fall back to but the one that it runs
     #[arg(long)]
     discard_old: bool,
-    /// Keep what runs now beside the new image, at least so many days: it goes when a later reinstall wants its slot, and not by itself
+    /// Keep what runs now beside the new image for so many days after the commit, by the file server's clock; a later reinstall that
+    /// wants its slot takes it before
     #[arg(
         long,
         value_name = "DAYS",

@@ -5,5 +5,6 @@ mod contained;
 mod faults;
 mod full;
 mod hostile;
+mod keep_old;
 mod recovery;
 mod way;

@@ -70,6 +70,9 @@ impl Machine {
             Outcome::Written | Outcome::Failed(_) | Outcome::Unknown if self.reinstall_writes() => {
                 self.reinstall_recorded(outcome, now_ms);
             }
+            Outcome::Written | Outcome::Failed(_) | Outcome::Unknown if self.keeper.writes() => {
+                self.keep_recorded(outcome);
+            }
             Outcome::Written => self.written(now_ms),
             Outcome::Failed(words) => self.not_written(words, now_ms),
             Outcome::Unknown => self.unsure(now_ms),

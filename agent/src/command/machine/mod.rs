@@ -42,7 +42,7 @@
 use picket_proto::{BootId, OperationId, Reason, Report, State, command};
 
 use super::{
-    Action, BootRecordSaid, LastOperation, Slots, WorkerEvent,
+    Action, BootRecordSaid, IdleSlot, LastOperation, Slots, WorkerEvent,
     known::{Known, Operation},
     order::Order,
 };
@@ -55,6 +55,7 @@ use crate::{
 mod cancel;
 mod configure;
 mod identify;
+mod keep_old;
 mod objection;
 mod reboot;
 mod recovery;
@@ -67,6 +68,7 @@ mod turn;
 
 use configure::Configure;
 use identify::Identify;
+use keep_old::Keeper;
 use reboot::Reboot;
 use reinstall::Reinstalling;
 use turn::{Turn, bounded, capped, unsupported};
@@ -102,6 +104,8 @@ pub(super) enum Event {
     Worker(WorkerEvent),
     /// What became of [`Action::Arm`] or [`Action::Commit`].
     BootRecord(BootRecordSaid),
+    /// What became of [`Action::LookAt`].
+    Idle(Result<IdleSlot, String>),
     /// Time has passed.
     Deadline,
 }
@@ -138,6 +142,7 @@ pub(super) struct Machine {
     configure: Option<Configure>,
     identify: Option<Identify>,
     reinstall: Option<Reinstalling>,
+    keeper: Keeper,
     slots: Slots,
     steps: Vec<Step>,
 }
@@ -160,6 +165,7 @@ impl Machine {
             configure: None,
             identify: None,
             reinstall: None,
+            keeper: Keeper::default(),
             slots,
             steps: Vec::new(),
         };
@@ -179,6 +185,7 @@ impl Machine {
             Event::Told(..) | Event::Deadline => {}
             Event::Worker(event) => self.worker(event, now_ms),
             Event::BootRecord(said) => self.boot_record(said, now_ms),
+            Event::Idle(found) => self.looked(found, now_ms),
             Event::Journal(outcome) => self.journal(outcome, now_ms),
             Event::Host(HostEvent::Preflighted(found)) => self.preflighted(found, now_ms),
             Event::Host(HostEvent::Rung(words)) => self.rung(words, now_ms),
@@ -199,6 +206,7 @@ impl Machine {
             self.configure.as_ref().and_then(|one| one.until_ms),
             self.identify.as_ref().and_then(|one| one.until_ms),
             self.reinstall.as_ref().and_then(Reinstalling::deadline),
+            self.keep_deadline(),
             (!self.steps.is_empty()).then_some(0),
         ];
         times.into_iter().flatten().min()
@@ -268,6 +276,7 @@ impl Machine {
         self.configure_is_late(now_ms);
         self.identify_is_late(now_ms);
         self.reinstall_is_late(now_ms);
+        self.keep_is_due(now_ms);
     }
 
     fn take_on(&mut self, order: Order) {

@@ -16,7 +16,9 @@ impl Machine {
                 window_ms,
             } => match self.periods.with(*sample_every_ms, *window_ms) {
                 Err(error) => Some((Reason::OutOfRange, error)),
-                Ok(_) => self.busy(self.acting().or(self.recording()).or(self.writing())),
+                Ok(_) => self
+                    .busy(self.acting().or(self.recording()).or(self.writing()))
+                    .or_else(|| self.keeper.objection_to_writing()),
             },
             Wanted::Identify { .. } => self.busy(self.identify.as_ref().map(|one| one.operation)),
             Wanted::Activate { .. } => self.busy(self.recording()),

@@ -132,7 +132,9 @@ impl Machine {
         }
         let wrong = wrong(wanted).map(|why| (Reason::OutOfRange, why.to_owned()));
         let other = self.reinstall.as_ref().map(|one| one.operation);
-        wrong.or_else(|| self.busy(self.acting().or(self.recording()).or(other)))
+        wrong
+            .or_else(|| self.busy(self.acting().or(self.recording()).or(other)))
+            .or_else(|| self.keeper.objection_to_filling())
     }
 
     pub(super) fn begin_reinstall(&mut self, operation: OperationId, wanted: Reinstall) {
@@ -173,7 +175,7 @@ impl Machine {
     /// What the child says. Of a child that is not expected nothing counts.
     pub(super) fn worker(&mut self, event: WorkerEvent, now_ms: u64) {
         let Some(one) = &mut self.reinstall else {
-            return;
+            return self.kept_is_removed(event, now_ms);
         };
         let operation = one.operation;
         match (&one.stage, event) {

@@ -7,6 +7,7 @@ use picket_proto::{OperationId, Reason, State};
 
 use super::{
     Action, Machine, Step, Turn,
+    keep_old::other,
     reinstall::{AGAIN_MS, Found, Stage},
 };
 use crate::command::{BootRecordSaid, Slots};
@@ -80,18 +81,13 @@ impl Machine {
         };
         let (operation, kept) = (one.operation, one.kept.clone());
         if kept.keep_old {
-            self.warn(
-                operation,
-                "the slot before is kept, until a reinstall needs it",
-            );
+            let words = self.how_long_kept(operation);
+            self.warn(operation, &words);
             return self.end_reinstall(Turn::to(State::Succeeded));
         }
         one.stage = Stage::Cleaning;
         self.turn(operation, Turn::to(State::Cleaning), now_ms);
-        let old = match kept.slot {
-            picket_proto::RootSlot::A => picket_proto::RootSlot::B,
-            _ => picket_proto::RootSlot::A,
-        };
+        let old = other(kept.slot);
         self.steps.push(Step::Do(Action::Remove(Some(old))));
     }
 

@@ -25,7 +25,7 @@ impl Machine {
 
     /// Writes what is owed, if the journal is free.
     pub(super) fn pay(&mut self) {
-        let free = self.configure.is_none();
+        let free = self.configure.is_none() && !self.keeper.writes();
         let Some(one) = self
             .reinstall
             .as_mut()
@@ -58,6 +58,7 @@ impl Machine {
         let mut record = self.record.clone();
         record.operations.retain(|one| one.operation != operation);
         record.reinstall = Some(Box::new(kept));
+        self.keep_in(&mut record, state);
         put(&mut record, recorded);
         if let Some(one) = &mut self.reinstall {
             one.writing = Some(record.clone());

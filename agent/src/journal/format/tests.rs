@@ -7,7 +7,7 @@ use crate::{
     blocks::{Bad, CRC, HEAD},
     config::Periods,
     crc32::crc32,
-    journal::{MOST_OPERATIONS, Recorded, Reinstalled, fields::MOST_UNKNOWN},
+    journal::{Kept, MOST_OPERATIONS, Recorded, Reinstalled, fields::MOST_UNKNOWN},
 };
 
 const DEVICE: DeviceId = DeviceId([0, 0, 0, 0, 0xa1, 0xb2, 0xc3, 0xd4]);
@@ -242,7 +242,16 @@ fn the_largest_record_fits_and_of_too_many_operations_the_newest_are_kept() {
             image: "i".repeat(64),
             host_keys: vec!["k".repeat(120); 4],
         })),
-        unknown: vec![UnknownField { id: 4, body }],
+        kept: vec![
+            Kept {
+                operation: OperationId([9; 16]),
+                slot: RootSlot::B,
+                days: 255,
+                since: None,
+            };
+            2
+        ],
+        unknown: vec![UnknownField { id: 5, body }],
         ..record()
     };
     let block = write(&record, 8, DEVICE).unwrap();
@@ -260,7 +269,7 @@ fn what_a_newer_agent_recorded_is_kept() {
         body: body.into(),
     };
     let record = Record {
-        unknown: vec![field(4, b"slot"), field(65_535, b"")],
+        unknown: vec![field(5, b"slot"), field(65_535, b"")],
         ..record()
     };
     let block = write(&record, 8, DEVICE).unwrap();
