@@ -20,12 +20,13 @@ use crate::{
 /// A line for `authorized_keys`.
 pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPOBLIS0Jb9OAX4VmkZqOZXf3uQ8Y2FhC2RD0WqKVqXH anna@example.org\n";
 
-/// What is in each program that a tenant left: a word by itself is in a whole Debian, too.
+/// What is in each program that a tenant left.
 const BACKDOOR: &str = "the last tenant's backdoor";
 
 /// A file server with one export, one image and its signed catalogue.
 pub struct Server {
     folder: TempDir,
+    export: PathBuf,
     /// Of the image's archive.
     pub digest: String,
     /// In the image.
@@ -41,18 +42,25 @@ impl Server {
 
     /// With an empty export, and an image of that Debian.
     pub fn of(debian: Architecture) -> Self {
+        let root = tempfile::tempdir().expect("the folder is ours");
+        debian::copy(debian, root.path());
+        Self::with(root.path(), "amd64", None)
+    }
+
+    /// With that export, or an empty one of its own, and an image of that root.
+    pub fn with(root: &Path, architecture: &str, export: Option<&Path>) -> Self {
         let folder = tempfile::tempdir().expect("the folder is ours");
         let at = folder.path();
-        fs::create_dir_all(at.join("export")).expect("the folder is ours");
+        let export = export.map_or_else(|| at.join("export"), Path::to_owned);
+        fs::create_dir_all(&export).expect("the folder is ours");
         fs::create_dir_all(at.join("images")).expect("the folder is ours");
-        let root = at.join("root");
-        debian::copy(debian, &root);
-        let script = "set -e\ntar --numeric-owner -I 'gzip -1' -cf images/debian.tar.gz -C root .\n\
-                      find root -mindepth 1 | wc -l\nfind root -type f -printf '%i %s\\n' | sort -u | awk '{s += $2} END {print s}'\n\
+        let script = "set -e\ntar --numeric-owner -I 'gzip -1' -cf images/debian.tar.gz -C \"$ROOT\" .\n\
+                      find \"$ROOT\" -mindepth 1 | wc -l\nfind \"$ROOT\" -type f -printf '%i %s\\n' | sort -u | awk '{s += $2} END {print s}'\n\
                       sha256sum images/debian.tar.gz | cut -d' ' -f1\nstat -c %s images/debian.tar.gz\n\
                       ssh-keygen -q -t ed25519 -N '' -f key";
         let made = Command::new("sh")
             .args(["-ec", script])
+            .env("ROOT", root)
             .current_dir(at)
             .output()
             .expect("the folder is ours");
@@ -62,7 +70,7 @@ impl Server {
             panic!("{made}");
         };
         let catalogue = format!(
-            "version = 1\n\n[[image]]\nname = \"debian\"\nversion = \"12\"\narchitecture = \"amd64\"\nfile = \"debian.tar.gz\"\n\
+            "version = 1\n\n[[image]]\nname = \"debian\"\nversion = \"12\"\narchitecture = \"{architecture}\"\nfile = \"debian.tar.gz\"\n\
              format = \"tar.gz\"\nsha256 = \"{digest}\"\nsize = {size}\ninstalled_size = {installed}\nentries = {entries}\n"
         );
         fs::write(at.join("images/catalogue.toml"), catalogue).expect("the folder is ours");
@@ -79,6 +87,7 @@ impl Server {
             digest: digest.to_owned(),
             entries: entries.parse().expect("the folder is ours"),
             folder,
+            export,
         }
     }
 
@@ -89,7 +98,7 @@ impl Server {
 
     /// The export.
     pub fn export(&self) -> PathBuf {
-        self.path("export")
+        self.export.clone()
     }
 
     /// What a hostile tenant might leave: all of it at once.

@@ -5,7 +5,8 @@ use std::fs;
 use picket_proto::OperationId;
 use picket_test_keys::TestKey;
 use picket_tests::{
-    eventually,
+    binaries, eventually,
+    file_server::Server,
     pi::{Fate, Machine, Pi},
 };
 use picketd::slots::{
@@ -155,6 +156,29 @@ fn a_pi_whose_nfs_server_is_silent_is_asked_how_it_is_and_boots_when_the_server_
     });
     assert_eq!((pi.boots(), pi.boot_ids().len()), (2, 2));
     shell(&pi, "cat /run/picket/slot", "a\n");
+}
+
+/// The fileserver's part: no agent of the Pi takes part in it, and none knows of the operation.
+#[test]
+fn a_pi_boots_what_was_filled_while_it_was_off_as_a_trial_and_commits_it() {
+    let pi = Pi::builder(Machine::Virt)
+        .slots(&[(Slot::A, Fate::Well)])
+        .start();
+    pi.firmware().power_off();
+    let program = binaries::from_environment("PICKETD_AARCH64");
+    let program = program.to_str().expect("it is text");
+    let server = Server::with(&pi.in_slot(Slot::A, ""), "arm64", Some(pi.export().path()));
+    let filled = server.fill(&["--force", "--program", program]);
+    assert!(filled.status.success(), "{filled:?}");
+    let wiped = server.slot("wipe", &["--slot", "a", "--force"]);
+    assert!(wiped.status.success(), "{wiped:?}");
+    pi.firmware().release();
+    pi.wait_for_tick_of_boot(2);
+    assert_eq!(pi.booted("b trial"), 1);
+    eventually("the agent commits what was filled", pi.patience(), || {
+        (pi.boot_record() == BootRecord::of(Slot::B)).then_some(())
+    });
+    shell(&pi, "cat /etc/hostname", "shelf-3-pi-7");
 }
 
 fn arm(pi: &Pi, attempts_left: u8) {
