@@ -56,8 +56,15 @@ fn a_pi_boots_its_active_slot_and_the_agent_of_one_on_trial_commits_it() {
 }
 
 #[test]
-fn a_trial_that_is_never_committed_is_reset_by_its_guard_and_falls_back() {
-    for fate in [Fate::Silent, Fate::Hangs] {
+fn a_trial_that_dies_hangs_or_is_never_committed_is_reset_and_falls_back() {
+    // What resets it, the guard or the kernel, once; and never the other one.
+    let guard = "the trial was not committed in 10 s";
+    let kernel = "Kernel panic - not syncing: Attempted to kill init!";
+    for (fate, resets, not) in [
+        (Fate::Silent, guard, kernel),
+        (Fate::Hangs, guard, kernel),
+        (Fate::Dies, kernel, guard),
+    ] {
         let slots = [(Slot::A, Fate::Well), (Slot::B, fate)];
         let pi = builder().slots(&slots).trial_seconds(10).start();
         let trial = Trial {
@@ -76,8 +83,8 @@ fn a_trial_that_is_never_committed_is_reset_by_its_guard_and_falls_back() {
             (pi.boot_ids().len() == 2).then_some(())
         });
         assert_eq!((pi.booted("b trial"), pi.booted("a")), (1, 2), "{fate:?}");
-        let resets = pi.console().count("the trial was not committed in 10 s");
-        assert_eq!(resets, 1, "{fate:?}");
+        let counts = [resets, not].map(|words| pi.console().count(words));
+        assert_eq!(counts, [1, 0], "{fate:?}");
         let why = pi.boot_record().last_fallback.map(|fallback| fallback.why);
         assert_eq!(why, Some(Why::NoAttemptLeft), "{fate:?}");
     }
