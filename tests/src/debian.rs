@@ -18,6 +18,8 @@ pub enum Architecture {
     Arm64,
     /// This machine's containers, once more: with packages that were installed, not only unpacked, so that more can be.
     Installed,
+    /// The same for emulated Pis.
+    InstalledArm64,
     /// This machine's, as Debian's installer would make it, with sshd: large, for figures.
     Full,
 }
@@ -80,6 +82,7 @@ fn cached(architecture: Architecture) -> PathBuf {
         Architecture::Amd64 => "amd64",
         Architecture::Arm64 => "arm64",
         Architecture::Installed => "installed",
+        Architecture::InstalledArm64 => "installed-arm64",
         Architecture::Full => "full",
     }))
 }

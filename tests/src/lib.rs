@@ -11,6 +11,7 @@ pub mod cgroup;
 pub mod debian;
 pub mod dice;
 pub mod disk;
+pub mod documented;
 pub mod file_server;
 pub mod fleet;
 pub mod hostile;

@@ -1,12 +1,11 @@
 //! The four commands of docs/INSTALL.md, as they stand there: from a Debian without picketd to one that is installed from its package,
 //! provisioned, and heard over TLS; and what it obeys. Only names of this test take the places of the documented ones.
-#![expect(clippy::unwrap_used, reason = "in a test, a failure is the message")]
-use std::{fs, net::Ipv4Addr, path::Path, process::Command, time::Duration};
+use std::{fs, net::Ipv4Addr, time::Duration};
 
 use picket_test_keys::TestKey;
 use picket_tests::{
-    binaries,
     debian::{self, Architecture},
+    documented::{BROKER, Commands, PACKAGE, PI},
     eventually,
     nspawn::{Container, keep_safe},
     package::Debs,
@@ -15,14 +14,13 @@ use picket_tests::{
 };
 use rustix::process::Signal;
 
-const PI: &str = "c01710ca1a9e0001";
 /// What an agent expects an `mqtts` broker on.
 const MQTTS: u16 = 8883;
 const DEADLINE: Duration = Duration::from_secs(90);
 
 #[test]
 fn four_documented_commands_lead_from_a_debian_to_a_provisioned_agent() {
-    let [provision, admit, install, unpack] = documented();
+    let commands = Commands::read();
     let debs = Debs::of_this_build();
     let key = TestKey::new(1);
     let mut fleet = Provisioned::new("password");
@@ -30,19 +28,17 @@ fn four_documented_commands_lead_from_a_debian_to_a_provisioned_agent() {
     fleet.reload(&[]);
     fs::write(fleet.path("allowed_signers"), key.line("anna")).unwrap();
 
-    here(
-        &fleet,
-        &provision.replace("broker.example.net", "localhost"),
-    );
+    fleet.shell(&commands.provision.replace(BROKER, "localhost"));
     let out = format!(
         "--out mosquitto --port {} --operators-port {}",
         fleet.pis, fleet.operators
     );
-    let admit = admit
-        .replace("broker.example.net", "localhost")
+    let admit = commands
+        .admit
+        .replace(BROKER, "localhost")
         .replace("--out /etc/mosquitto/picket", &out)
         .replace("systemctl reload mosquitto", "true");
-    here(&fleet, &admit);
+    fleet.shell(&admit);
     fleet.broker().signal(Signal::HUP);
 
     let container = Container::boot_root(|root| {
@@ -55,11 +51,8 @@ fn four_documented_commands_lead_from_a_debian_to_a_provisioned_agent() {
     let deb = debs.path("picketd", "amd64");
     let tarball = container.path("packages").join(format!("{PI}.tar"));
     fs::copy(fleet.path("provisioned").join(format!("{PI}.tar")), tarball).unwrap();
-    there(
-        &container,
-        &install.replace("picketd_0.1.0-1_arm64.deb", &deb),
-    );
-    there(&container, &format!("cd /packages && {unpack}"));
+    there(&container, &commands.install.replace(PACKAGE, &deb));
+    there(&container, &format!("cd /packages && {}", commands.unpack));
     container.wait_for_picketd();
 
     let watcher = Watcher::start_with(&roof.options(), None, fleet.broker_folder());
@@ -74,32 +67,6 @@ fn four_documented_commands_lead_from_a_debian_to_a_provisioned_agent() {
     let checked = container.run("picketd", &["check"]);
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(said.contains("/etc/picket/allowed_signers"), "{said}");
-}
-
-/// The lines of the block.
-fn documented() -> [String; 4] {
-    let text = include_str!("../../docs/INSTALL.md");
-    let (_, section) = text.split_once("provisioned and watched\n").unwrap();
-    let block = section.split("```").nth(1).unwrap();
-    let lines: Vec<_> = block.trim().lines().map(str::to_owned).collect();
-    lines.try_into().expect("four commands")
-}
-
-/// Where the authority is.
-fn here(fleet: &Provisioned, command: &str) {
-    let programs = binaries::picket();
-    let programs = programs.parent().map(Path::display).unwrap();
-    let output = Command::new("sh")
-        .args(["-euc", command])
-        .env(
-            "PATH",
-            format!("{programs}:{}", std::env::var("PATH").unwrap()),
-        )
-        .env("PICKET_AUTHORITY", fleet.path("authority"))
-        .current_dir(fleet.path(""))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{command}: {output:?}");
 }
 
 /// As root on the Pi.

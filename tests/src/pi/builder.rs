@@ -249,7 +249,9 @@ impl Builder {
         for (unit, lines) in &self.amendments {
             debian::amend(root, unit, lines);
         }
-        self.install_picketd(root, broker_port);
+        if self.root != Root::Debian {
+            self.install_picketd(root, broker_port);
+        }
     }
 
     fn install_picketd(&self, root: &Path, broker_port: u16) {

@@ -15,6 +15,8 @@ pub enum Root {
     Busybox,
     /// A small Debian whose systemd has picketd.service and picketd-guard.service, and a shell on the console.
     Systemd,
+    /// A Debian in which packages can be installed, with a shell on the console and no agent.
+    Debian,
 }
 
 /// A shell on the console, as the small root has one. It takes no gentler signal.
@@ -44,7 +46,7 @@ impl Root {
     pub(super) fn weight(self) -> u32 {
         match self {
             Self::Busybox => 1,
-            Self::Systemd => 3,
+            Self::Systemd | Self::Debian => 3,
         }
     }
 
@@ -61,6 +63,10 @@ impl Root {
                 debian::copy(Architecture::Arm64, root);
                 debian::install(root, "picketd.service");
                 debian::install(root, "picketd-guard.service");
+                debian::add(root, "shell.service", SHELL);
+            }
+            Self::Debian => {
+                debian::copy(Architecture::InstalledArm64, root);
                 debian::add(root, "shell.service", SHELL);
             }
         }
