@@ -70,8 +70,7 @@ pub use slots::Fate;
 pub struct Pi {
     firmware: Firmware,
     console: Console,
-    machine: Machine,
-    root: Root,
+    patience: Duration,
     id: DeviceId,
     ssh: Option<u16>,
     nfs: Proxy,
@@ -95,7 +94,7 @@ impl Pi {
 
     /// Four times what a boot takes, to the first tick at the collector.
     pub fn patience(&self) -> Duration {
-        self.machine.patience() * self.root.weight()
+        self.patience
     }
 
     /// Its power and firmware.

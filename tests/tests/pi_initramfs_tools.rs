@@ -61,9 +61,9 @@ fn a_trial_that_dies_hangs_or_is_never_committed_is_reset_and_falls_back() {
     let guard = "the trial was not committed in 10 s";
     let kernel = "Kernel panic - not syncing: Attempted to kill init!";
     for (fate, resets, not) in [
-        (Fate::Silent, guard, kernel),
-        (Fate::Hangs, guard, kernel),
         (Fate::Dies, kernel, guard),
+        (Fate::Hangs, guard, kernel),
+        (Fate::Silent, guard, kernel),
     ] {
         let slots = [(Slot::A, Fate::Well), (Slot::B, fate)];
         let pi = builder().slots(&slots).trial_seconds(10).start();

@@ -3,6 +3,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
 };
 
 use picket_proto::DeviceId;
@@ -207,8 +208,7 @@ impl Builder {
         Pi {
             ssh: self.ssh,
             console: Console::new(board.console_log(), board.console_socket()),
-            machine: self.machine,
-            root: self.root,
+            patience: self.patience(),
             id: id(&board.mac),
             firmware: Firmware::start(board),
             nfs,
@@ -218,6 +218,15 @@ impl Builder {
             export,
             folder,
         }
+    }
+
+    /// Debian's own initramfs is as slow as a Debian.
+    fn patience(&self) -> Duration {
+        let weight = match self.initramfs_tools {
+            Some(_) => Root::Systemd.weight(),
+            None => self.root.weight(),
+        };
+        self.machine.patience() * weight
     }
 
     fn fill(&self, files: &Files, export: &Export, broker_port: u16) {

@@ -46,7 +46,8 @@ impl Root {
     pub(super) fn weight(self) -> u32 {
         match self {
             Self::Busybox => 1,
-            Self::Systemd | Self::Debian => 3,
+            Self::Systemd => 3,
+            Self::Debian => 6,
         }
     }
 
