@@ -2,7 +2,8 @@
 //! the machine. A guest that resets is started again, one that powers off stays off.
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,7 +19,7 @@ use super::{
     machine::{Machine, Paths},
     qmp::Qmp,
 };
-use crate::{eventually, process::Process};
+use crate::process::Process;
 
 /// QEMU is gone within this when it is told to.
 const END: Duration = Duration::from_secs(20);
@@ -130,14 +131,13 @@ impl Firmware {
     pub fn power_off(&self) {
         self.hold();
         self.shared.kill();
-        eventually("the machine is off", END, || self.is_dark().then_some(()));
     }
 }
 
 impl Drop for Firmware {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
-        self.shared.kill();
+        self.power_off();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -147,49 +147,65 @@ impl Drop for Firmware {
 impl Shared {
     fn serve(&self) {
         while !self.over.load(Ordering::SeqCst) {
-            if !self.power.load(Ordering::SeqCst) {
-                std::thread::sleep(Duration::from_millis(50));
-                continue;
-            }
-            let reason = self.one_life();
-            if !reason.is_some_and(|reason| is_reset(&reason)) {
-                self.power.store(false, Ordering::SeqCst);
+            match self.switch_on() {
+                Some(socket) => self.one_life(&socket),
+                None => std::thread::sleep(Duration::from_millis(50)),
             }
         }
     }
 
-    /// Runs the machine until it resets or is off; why, if QEMU could say so.
-    fn one_life(&self) -> Option<String> {
+    /// Starts the machine if it may be; its monitor's socket. Whoever takes the power away finds it either running or not to be started.
+    fn switch_on(&self) -> Option<PathBuf> {
+        if !self.power.load(Ordering::SeqCst) {
+            return None;
+        }
+        let socket = self.board.folder.join("qmp.socket");
+        let _ = fs::remove_file(&socket); // of the life before
+        let command = self.command(&socket);
+        let mut qemu = self.qemu.lock().expect("no holder panics");
+        if !self.power.load(Ordering::SeqCst) {
+            return None; // taken away meanwhile
+        }
+        *qemu = Some(Process::start("qemu", &self.board.folder, command));
+        self.boots.fetch_add(1, Ordering::SeqCst);
+        Some(socket)
+    }
+
+    fn command(&self, qmp: &Path) -> Command {
         let board = &self.board;
         let cmdline = board.boot.join("cmdline.txt");
         let cmdline = fs::read_to_string(&cmdline)
             .unwrap_or_else(|error| panic!("{}: {error}", cmdline.display()));
-        let (qmp, console) = (board.folder.join("qmp.socket"), board.console_socket());
         let paths = Paths {
-            qmp: &qmp,
-            console: &console,
+            qmp,
+            console: &board.console_socket(),
             log: &board.console_log(),
             initramfs: &board.initramfs,
             ssh: board.ssh,
         };
-        let _ = fs::remove_file(&qmp); // of the life before
-        let command = board
+        board
             .machine
-            .command(&board.files, &paths, cmdline.trim(), &board.mac);
+            .command(&board.files, &paths, cmdline.trim(), &board.mac)
+    }
+
+    /// Follows the machine until it resets, is off, or its power is cut.
+    fn one_life(&self, monitor: &Path) {
+        let is_cut = || self.qemu.lock().expect("no holder panics").is_none();
+        let reason = self.qmp.session(monitor, is_cut);
         let mut qemu = self.qemu.lock().expect("no holder panics");
-        *qemu = Some(Process::start("qemu", &board.folder, command));
-        drop(qemu);
-        self.boots.fetch_add(1, Ordering::SeqCst);
-        let reason = self.qmp.session(&qmp);
-        if let Some(mut ended) = self.qemu.lock().expect("no holder panics").take() {
-            ended.wait(END);
+        let Some(mut ended) = qemu.take() else {
+            return; // whoever cut it says when it comes back
+        };
+        if !reason.is_some_and(|reason| is_reset(&reason)) {
+            self.power.store(false, Ordering::SeqCst);
         }
-        reason
+        ended.wait(END);
     }
 
     fn kill(&self) {
-        if let Some(qemu) = &*self.qemu.lock().expect("no holder panics") {
+        if let Some(mut qemu) = self.qemu.lock().expect("no holder panics").take() {
             qemu.signal(Signal::KILL);
+            qemu.wait(END);
         }
     }
 }

@@ -45,11 +45,12 @@ impl Qmp {
         });
     }
 
-    /// Reads until QEMU is gone; the reason of its last `SHUTDOWN` event, such as `guest-reset`.
-    pub(super) fn session(&self, socket: &Path) -> Option<String> {
+    /// Reads until QEMU is gone, or there is none to wait for; the reason of its last `SHUTDOWN` event, such as `guest-reset`.
+    pub(super) fn session(&self, socket: &Path, is_gone: impl Fn() -> bool) -> Option<String> {
         let mut line = eventually("QEMU's monitor is there", PATIENCE, || {
-            UnixStream::connect(socket).ok()
-        });
+            let line = UnixStream::connect(socket).ok();
+            (line.is_some() || is_gone()).then_some(line)
+        })?;
         line.write_all(b"{\"execute\":\"qmp_capabilities\"}\n")
             .ok()?;
         *self.line.lock().expect("no holder panics") = Some(line.try_clone().ok()?);
