@@ -1,6 +1,7 @@
 //! The power of an emulated Pi is cut while it is reinstalled, in each state and at random points: it comes back in the slot before or in
 //! the new one, the operation ends as what runs says, and no half slot is ever booted.
 use std::{
+    collections::BTreeMap,
     thread,
     time::{Duration, Instant},
 };
@@ -47,6 +48,13 @@ enum Point {
     After(Duration),
 }
 
+/// What became of a reinstall: it has succeeded, or failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    InTheNewSlot,
+    InTheOldSlot,
+}
+
 #[test]
 fn a_reinstall_whose_power_is_cut_at_any_point_ends_in_a_whole_slot() {
     let mut dice = Dice::new(setting("PICKET_SEED", SEED));
@@ -58,6 +66,7 @@ fn a_reinstall_whose_power_is_cut_at_any_point_ends_in_a_whole_slot() {
         .images(&images)
         .obeying(&key)
         .start();
+    let mut ended = BTreeMap::<End, u32>::new();
     for point in points {
         // In the middle of the archive it waits for the cut.
         match point {
@@ -67,11 +76,24 @@ fn a_reinstall_whose_power_is_cut_at_any_point_ends_in_a_whole_slot() {
         let (before, start) = (pi.runs(), Instant::now());
         let order = pi.reinstall(&key, &images, "small", &[]);
         wait_for(&order, point, start);
-        pi.qmp().system_reset();
-        images.server().go_on();
-        ends(&pi, order, before.trim_end_matches(" trial"), point);
-        say(&format!("{point:?}: {:?}", start.elapsed()));
+        cut(&pi, &images);
+        let end = ends(&pi, order, before.trim_end_matches(" trial"), point);
+        say(&format!("{point:?}: {:?}, {end:?}", start.elapsed()));
+        *ended.entry(end).or_default() += 1;
     }
+    say(&format!("PICKET_SEED={}: {ended:?}", dice.seed()));
+}
+
+/// Cuts the power, and waits until a system has come up: what is typed at a machine that is being started is lost.
+fn cut(pi: &Pi, images: &Images) {
+    pi.firmware().power_off();
+    images.server().go_on();
+    let starts = || pi.console().count("rc: ") + pi.console().count("picket: rescue: ");
+    let before = starts();
+    pi.firmware().release();
+    eventually("a system has come up", 2 * pi.patience(), || {
+        (starts() > before).then_some(())
+    });
 }
 
 /// The states that differ most, then a random one; then the others, then random ones.
@@ -103,34 +125,39 @@ fn wait_for(order: &Order, point: Point, start: Instant) {
     }
 }
 
-/// The operation ends as what runs says, and the Pi is ready for the next.
-fn ends(pi: &Pi, order: Order, before: &str, point: Point) {
+/// The operation ends, and the Pi is ready for the next in the slot that its end means.
+fn ends(pi: &Pi, order: Order, before: &str, point: Point) -> End {
     let outcome = order.outcome();
-    let end = outcome.end_of(&pi.id().to_string());
-    let state = end["state"].as_str().expect("an end is a state");
-    let after = if before == "a" { "b" } else { "a" };
+    let (same, other) = if before == "a" {
+        ("a", "b")
+    } else {
+        ("b", "a")
+    };
+    let end = match outcome.end_of(&pi.id().to_string())["state"].as_str() {
+        Some("succeeded") => End::InTheNewSlot,
+        Some("failed") => End::InTheOldSlot,
+        _ => panic!("{point:?}: {outcome:#?}"),
+    };
+    let (slot, other) = match end {
+        End::InTheNewSlot => (other, same),
+        End::InTheOldSlot => (same, other),
+    };
     eventually(
         "one slot is active, and the other is gone",
         pi.patience(),
         || {
             let record = pi.boot_record();
-            let runs = if state == "succeeded" { after } else { before };
             let left = |stage: &str| pi.export().join(&format!("slots/{stage}")).exists();
-            let other = if runs == "a" { "b" } else { "a" };
             let gone = !left(&format!("{other}.new")) && !left(&format!("{other}.old"));
-            (record.trial.is_none() && record.active.to_string() == runs && gone && left(runs))
+            (record.trial.is_none() && record.active.to_string() == slot && gone && left(slot))
                 .then_some(())
         },
     );
-    assert!(
-        matches!(state, "succeeded" | "failed"),
-        "{point:?}: {outcome:#?}"
-    );
     let runs = pi.runs();
-    let expected = if state == "succeeded" { after } else { before };
     assert_eq!(
         runs.trim_end_matches(" trial"),
-        expected,
+        slot,
         "{point:?}: {outcome:#?}"
     );
+    end
 }

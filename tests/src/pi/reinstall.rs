@@ -29,8 +29,12 @@ impl Pi {
     /// What runs, as the initramfs has said it: `a`, `b trial`, `rescue`.
     /// No half slot was booted until now.
     pub fn runs(&self) -> String {
-        let run = self.console().run("cat /run/picket/slot", self.patience());
+        let ask = "echo \"runs: $(cat /run/picket/slot)\"";
+        let said = self.console().run(ask, self.patience());
         assert_eq!(self.console().count("rc: half a slot"), 0);
+        // Its agent speaks on the same console.
+        let run = said.lines().find_map(|line| line.split_once("runs: "));
+        let (_, run) = run.unwrap_or_else(|| panic!("{said}"));
         run.trim().to_owned()
     }
 
