@@ -63,6 +63,7 @@ pub use images::{Content, Images};
 pub use login::Login;
 pub use machine::Machine;
 pub use qmp::Qmp;
+pub use reinstall::Wish;
 pub use root::Root;
 pub use slots::Fate;
 
