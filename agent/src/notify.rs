@@ -25,6 +25,8 @@ pub struct Notifier {
 /// What the service manager is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
+    /// Start-up goes on; the manager shall wait at least so long for the next word (EXTEND_TIMEOUT_USEC=).
+    Starting(Duration),
     /// Start-up is over.
     Ready,
     /// The loop lives.
@@ -74,6 +76,7 @@ impl Notifier {
             return;
         };
         let text = match word {
+            Word::Starting(most) => format!("EXTEND_TIMEOUT_USEC={}", most.as_micros()),
             Word::Ready => "READY=1".to_owned(),
             Word::Watchdog if self.watchdog.is_none() => return,
             // Said also when the manager's own patience is enough: the word before may have asked for more.
@@ -123,6 +126,10 @@ mod tests {
                 watchdog: Some(Duration::from_secs(180)),
             };
             for (word, text) in [
+                (
+                    Word::Starting(Duration::from_secs(60)),
+                    "EXTEND_TIMEOUT_USEC=60000000",
+                ),
                 (Word::Ready, "READY=1"),
                 (
                     Word::silence(Periods::new(600_000, 600_000).unwrap()),

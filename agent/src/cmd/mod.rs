@@ -11,3 +11,4 @@ pub mod reinstall_child;
 pub mod run;
 pub mod sample;
 pub mod slot;
+mod waiting;

@@ -5,8 +5,14 @@
 //! configuration isn't valid or the root is no machine.
 use std::path::PathBuf;
 
-use super::failure::Failure;
-use crate::{config, lifeboat, log::chain, run, world::World};
+use super::{failure::Failure, waiting::Waiting};
+use crate::{
+    config::{self, Loaded},
+    lifeboat,
+    log::chain,
+    run,
+    world::World,
+};
 
 /// What `picketd run` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,17 +36,29 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     run::give_back_code();
     let world = lifeboat::world(&args.root).map_err(Failure::usage)?;
     world.check().map_err(Failure::usage)?;
-    let path = args.config.clone().unwrap_or_else(|| default(&world));
-    let loaded = config::load(&path, &world).map_err(Failure::usage)?;
+    let (path, loaded) = configuration(args, &world)?;
     run::give_back_code();
     let lifeboat = lifeboat::enter(&world, loaded.settings.lifeboat)
         .map_err(|error| Failure::Failed(error.to_string()))?;
     run::run(&world, &path, loaded, &lifeboat).map_err(|error| Failure::Failed(chain(&error)))
 }
 
+/// It waits as long as the disk takes, and says so: another server, or another identity, than the file names would be worse than none.
+fn configuration(args: &Args, world: &World) -> Result<(PathBuf, Loaded), Failure> {
+    let path = match &args.config {
+        Some(path) => path.clone(),
+        None => default(world),
+    };
+    // Safety-order: its thread is gone when this returns, as no thread may be there when the lifeboat is boarded.
+    let _waiting = Waiting::for_file(&path, world);
+    let loaded = config::load(&path, world).map_err(Failure::usage)?;
+    Ok((path, loaded))
+}
+
 /// On an export with slots it lies beside them, since it must outlive every image.
 fn default(world: &World) -> PathBuf {
     let exports = PathBuf::from(config::EXPORTS_PATH);
+    let _waiting = Waiting::for_file(&exports, world);
     match world.is_machine() && exports.is_file() {
         true => exports,
         false => config::DEFAULT_PATH.into(),
