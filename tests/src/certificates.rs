@@ -24,6 +24,11 @@ impl Authority {
     pub fn new(folder: &Path, name: &str) -> Self {
         let extensions = "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign";
         make(folder, name, extensions, &[]);
+        Self::of(folder, name)
+    }
+
+    /// One that somebody else made: `NAME.pem` and `NAME.key` in that folder.
+    pub fn of(folder: &Path, name: &str) -> Self {
         Self {
             folder: folder.to_owned(),
             name: name.to_owned(),
@@ -54,7 +59,7 @@ impl Authority {
 }
 
 impl Authority {
-    /// Vouches for `host` as it did for a month of the year 2025.
+    /// Vouches for `host` as it did for a month of the year 2024, before any picketd was built.
     pub fn vouched(&self, host: &str) -> Certificate {
         let name = format!("{host}-once-by-{}", self.name);
         let at = |extension: &str| self.folder.join(format!("{name}.{extension}"));
@@ -82,9 +87,9 @@ impl Authority {
             .args(["ca", "-batch", "-notext", "-extensions", "extensions"])
             .args([
                 "-startdate",
-                "20250601000000Z",
+                "20240601000000Z",
                 "-enddate",
-                "20250701000000Z",
+                "20240701000000Z",
             ])
             .arg("-config")
             .arg(at("cnf"))

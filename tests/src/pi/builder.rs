@@ -55,6 +55,7 @@ pub struct Builder {
     export_wait: Option<u32>,
     images: Option<Source>,
     ssh: Option<u16>,
+    clock: Option<String>,
 }
 
 /// Where its images come from.
@@ -84,6 +85,7 @@ impl Builder {
             export_wait: None,
             images: None,
             ssh: None,
+            clock: None,
         }
     }
 
@@ -176,6 +178,12 @@ impl Builder {
         self
     }
 
+    /// At each start its real-time clock says that, as QEMU's `-rtc base=` takes it, and not what this machine's says.
+    pub fn clock(mut self, base: &str) -> Self {
+        self.clock = Some(base.to_owned());
+        self
+    }
+
     /// Switches it on when it is its turn, and waits for its first tick.
     pub fn start(self) -> Pi {
         let _turn = Turn::take();
@@ -201,6 +209,7 @@ impl Builder {
             initramfs: self.initramfs(&files, broker.address().port(), folder.path()),
             mac: mac(),
             ssh: self.ssh,
+            clock: self.clock.clone(),
             folder: folder.path().to_owned(),
         };
         let cmdline = self.cmdline(&board.mac, nfs.address().port());

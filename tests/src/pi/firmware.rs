@@ -35,6 +35,8 @@ pub(super) struct Board {
     pub(super) mac: String,
     /// See [`Paths::ssh`].
     pub(super) ssh: Option<u16>,
+    /// See [`Paths::clock`].
+    pub(super) clock: Option<String>,
     /// For sockets and logs.
     pub(super) folder: PathBuf,
 }
@@ -182,6 +184,7 @@ impl Shared {
             log: &board.console_log(),
             initramfs: &board.initramfs,
             ssh: board.ssh,
+            clock: board.clock.as_deref(),
         };
         board
             .machine

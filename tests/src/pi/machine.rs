@@ -12,7 +12,7 @@ pub enum Machine {
     Raspi3b,
 }
 
-/// The files by which a machine is reached and begins.
+/// The files by which a machine is reached and begins, and the time at which it does.
 pub(super) struct Paths<'a> {
     pub(super) qmp: &'a Path,
     pub(super) console: &'a Path,
@@ -22,6 +22,8 @@ pub(super) struct Paths<'a> {
     pub(super) initramfs: &'a Path,
     /// The port of this machine's loopback that leads to the guest's sshd.
     pub(super) ssh: Option<u16>,
+    /// What its clock says when it is switched on, if not what this machine's says.
+    pub(super) clock: Option<&'a str>,
 }
 
 impl Machine {
@@ -83,6 +85,9 @@ impl Machine {
             paths.console.display(),
             paths.log.display()
         );
+        if let Some(clock) = paths.clock {
+            command.args(["-rtc", &format!("base={clock}")]);
+        }
         let qmp = format!("unix:{},server=on,wait=off", paths.qmp.display());
         command
             .args(["-device", &network, "-chardev", &console])
