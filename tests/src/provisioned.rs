@@ -23,6 +23,7 @@ pub struct Provisioned {
     pub operators: u16,
     weaken: fn(String) -> String,
     weak_acl: bool,
+    allowed: &'static str,
 }
 
 /// Credentials that somebody has, or copied.
@@ -44,6 +45,7 @@ impl Provisioned {
             operators: mosquitto::free_port(),
             weaken: |text| text,
             weak_acl: false,
+            allowed: "",
         };
         fleet.picket(&["authority", "new", "--with", with]);
         fleet
@@ -60,6 +62,13 @@ impl Provisioned {
     #[must_use]
     pub fn without_acl(mut self) -> Self {
         self.weak_acl = true;
+        self
+    }
+
+    /// Gives operators more rights than `picket` does, by these lines of an ACL.
+    #[must_use]
+    pub fn also_allowing(mut self, lines: &'static str) -> Self {
+        self.allowed = lines;
         self
     }
 
@@ -128,6 +137,11 @@ impl Provisioned {
         fs::write(&conf, text).expect("the folder is writable");
         if self.weak_acl {
             self.allow_all();
+        }
+        if !self.allowed.is_empty() {
+            let path = folder.join("operators.acl");
+            let text = fs::read_to_string(&path).expect("picket wrote it");
+            fs::write(&path, text + self.allowed).expect("the folder is writable");
         }
         if let Some(broker) = &self.broker {
             return broker.signal(Signal::HUP);
@@ -204,6 +218,11 @@ impl Login {
             folder: to.to_owned(),
             ..self.clone()
         }
+    }
+
+    /// The port at which it comes in.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// A file of it.

@@ -4,6 +4,7 @@
 
 mod attempts;
 mod flood;
+mod flooder;
 mod scene;
 
 use std::time::Duration;

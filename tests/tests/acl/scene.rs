@@ -7,6 +7,7 @@ use picket_tests::{
     eventually,
     process::Process,
     provisioned::{Login, Provisioned},
+    tick_counter::TickCounter,
     tree::Tree,
     watcher::Watcher,
 };
@@ -124,6 +125,11 @@ impl Scene {
             "0.25",
         ]);
         Process::start("keeps-publishing", self.folder(), command)
+    }
+
+    /// Counts the ticks that agents make. Start it before them.
+    pub(crate) fn count_ticks(&self) -> TickCounter {
+        TickCounter::start(&self.tree)
     }
 
     pub(crate) fn watch(&self) -> Watcher {
