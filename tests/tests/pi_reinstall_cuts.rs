@@ -57,7 +57,8 @@ enum End {
 
 #[test]
 fn a_reinstall_whose_power_is_cut_at_any_point_ends_in_a_whole_slot() {
-    let mut dice = Dice::new(setting("PICKET_SEED", SEED));
+    let seed = setting("PICKET_SEED", SEED);
+    let mut dice = Dice::new(seed);
     let points = points(setting("PICKET_POWER_CUTS", CUTS), &mut dice);
     let (key, images) = (TestKey::new(1), Images::serve());
     images.add("small", Content::Small);
@@ -81,7 +82,7 @@ fn a_reinstall_whose_power_is_cut_at_any_point_ends_in_a_whole_slot() {
         say(&format!("{point:?}: {:?}, {end:?}", start.elapsed()));
         *ended.entry(end).or_default() += 1;
     }
-    say(&format!("PICKET_SEED={}: {ended:?}", dice.seed()));
+    say(&format!("PICKET_SEED={seed}: {ended:?}"));
 }
 
 /// Cuts the power, and waits until a system has come up: what is typed at a machine that is being started is lost.

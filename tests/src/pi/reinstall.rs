@@ -39,8 +39,7 @@ impl Pi {
         let more = ["--hostname", wish.hostname, "--ssh-key", public];
         let outcome = self.reinstall(key, images, wish.image, &more).outcome();
         say(&format!(
-            "{}: {}: {:?}, {:?}",
-            self.machine.name(),
+            "{id}: {}: {:?}, {:?}",
             wish.image,
             start.elapsed(),
             outcome.states_of(&id)
