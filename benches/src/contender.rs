@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{broker::Broker, notify::Notifications, proxy::Proxy, stage::Stage, view};
+use crate::{
+    broker::Broker, notify::Notifications, proxy::Proxy, stage::Stage, usage::Usage, view,
+};
 
 /// Ticks in a window: what a Pi collects before it speaks.
 pub const WINDOW: u32 = 6;
@@ -69,6 +71,8 @@ pub struct StartUp {
     pub ready: Duration,
     /// Until the first `PUBLISH` was whole.
     pub publish: Duration,
+    /// The most resident memory until then, in KiB: [`Usage::peak_kib`].
+    pub peak_kib: u64,
 }
 
 impl Contender {
@@ -130,6 +134,7 @@ impl Contender {
         loop {
             if let Some(publish) = self.proxy.tally().first_publish {
                 return Ok(StartUp {
+                    peak_kib: Usage::of(self.pid())?.peak_kib,
                     ready: ready - exec,
                     publish: publish - exec,
                 });
@@ -169,7 +174,7 @@ fn command_line(kind: Kind, proxy: &Proxy, home: &Path, tick: Duration) -> Resul
             let text = picketd_config(port, &home_text.to_string(), tick);
             std::fs::write(&config, text)?;
             Ok(vec![
-                beside("picketd")?,
+                picketd()?,
                 "run".into(),
                 "--config".into(),
                 config_text,
@@ -215,6 +220,14 @@ fn collectd_config(port: u16, home: &str, tick: Duration) -> String {
          <Plugin mqtt>\n  <Publish \"bench\">\n    Host \"127.0.0.1\"\n    Port {port}\n    QoS 1\n    StoreRates true\n\
          \x20   ClientId \"pi-17\"\n  </Publish>\n</Plugin>\n"
     )
+}
+
+/// The one that PICKETD names, which scripts/bench builds as packages have it, or the one of this build.
+fn picketd() -> Result<String> {
+    match std::env::var("PICKETD") {
+        Ok(path) => Ok(path),
+        Err(_) => beside("picketd"),
+    }
 }
 
 /// A program of this workspace: it lies beside this one.

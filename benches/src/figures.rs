@@ -101,10 +101,15 @@ impl Figures {
         self.segments = mean(each(|s| s.segments));
     }
 
+    /// Fills in the most memory: that of the median start, in which the kernel's errors cancel out, or of the ends of the windows.
+    pub fn take_peak(&mut self, starts: Vec<f64>, snapshots: &[Snapshot]) {
+        let resident = snapshots.iter().map(|s| s.own.rss_kib as f64);
+        self.peak_kib = resident.fold(median(starts), f64::max);
+    }
+
     /// Fills in what the process is at its end.
     pub fn take_process(&mut self, usage: &Usage, code: Code) {
         self.rss_kib = usage.rss_kib as f64;
-        self.peak_kib = usage.peak_kib as f64;
         self.threads = usage.threads as f64;
         self.binary_kib = code.own as f64 / 1024.0;
         self.code_kib = code.all as f64 / 1024.0;

@@ -87,6 +87,8 @@ pub fn run(plan: Plan, kinds: &[Kind]) -> Result<Vec<Outcome>> {
     for (at, kind) in kinds.iter().copied().enumerate() {
         let mut figures = Figures::default();
         figures.take_windows(&snapshots[at]);
+        let peaks = start_ups[at].iter().map(|start| start.peak_kib as f64);
+        figures.take_peak(peaks.collect(), &snapshots[at]);
         figures.take_process(&ends[at].0, ends[at].1);
         figures.take_calls(&calls[at], plan.traced * WINDOW);
         figures.ready_ms = median(start_ups[at].iter().map(|start| ms(start.ready)).collect());

@@ -18,9 +18,10 @@ pub struct Usage {
     pub involuntary: u64,
     /// Threads alive.
     pub threads: u64,
-    /// Resident memory in KiB.
+    /// Resident memory in KiB, counted page by page (`smaps_rollup`).
     pub rss_kib: u64,
-    /// The most resident memory there ever was, in KiB.
+    /// The most resident memory there ever was, in KiB, by the kernel's running count. Since Linux 6.2 each CPU keeps up to 32 pages of
+    /// that to itself, so it is off by up to 128 KiB a CPU, either way.
     pub peak_kib: u64,
 }
 
@@ -34,7 +35,7 @@ impl Usage {
         let status = read(process.join("status"))?;
         let mut usage = Self {
             threads: field(&status, "Threads:"),
-            rss_kib: field(&status, "VmRSS:"),
+            rss_kib: field(&read(process.join("smaps_rollup"))?, "Rss:"),
             peak_kib: field(&status, "VmHWM:"),
             ..Self::default()
         };
@@ -129,8 +130,8 @@ mod tests {
     #[test]
     fn fields_are_told_apart_by_their_whole_name() {
         let status =
-            "VmRSS:\t  1234 kB\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t7\n";
-        assert_eq!(field(status, "VmRSS:"), 1234);
+            "VmHWM:\t  1234 kB\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t7\n";
+        assert_eq!(field(status, "VmHWM:"), 1234);
         assert_eq!(field(status, "voluntary_ctxt_switches:"), 5);
         assert_eq!(field(status, "nonvoluntary_ctxt_switches:"), 7);
         assert_eq!(field(status, "Threads:"), 0);
@@ -157,7 +158,7 @@ mod tests {
         worker.kill().unwrap();
         worker.wait().unwrap();
         assert!(after.cpu_ns >= before.cpu_ns + 1_000_000, "{after:?}");
-        assert!(after.rss_kib > 0 && after.peak_kib >= after.rss_kib);
+        assert!(after.rss_kib > 0 && after.peak_kib > 0);
         assert_eq!(after.threads, 1);
         assert!(Usage::of(worker.id()).is_err());
     }
