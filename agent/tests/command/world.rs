@@ -329,18 +329,7 @@ impl World {
                 delivery,
                 channel,
                 payload,
-            } => {
-                assert!(self.connected, "it publishes without a connection");
-                match channel {
-                    Channel::Pong => Did::Pong(frame::decode(&payload).unwrap()),
-                    channel => {
-                        assert_eq!(channel, Channel::Report);
-                        let report = frame::decode(&payload).unwrap();
-                        self.in_flight.push((delivery, payload));
-                        Did::Report(report)
-                    }
-                }
-            }
+            } => self.publish(delivery, channel, payload),
             Action::Note(report) => Did::Note(report),
             Action::Preflight => Did::Preflight,
             Action::Reboot => {
@@ -406,6 +395,17 @@ impl World {
             Action::Status(last) => Did::Status(last),
         };
         self.did.push(did);
+    }
+
+    fn publish(&mut self, delivery: DeliveryId, channel: Channel, payload: Vec<u8>) -> Did {
+        assert!(self.connected, "it publishes without a connection");
+        if channel == Channel::Pong {
+            return Did::Pong(frame::decode(&payload).unwrap());
+        }
+        assert_eq!(channel, Channel::Report);
+        let report = frame::decode(&payload).unwrap();
+        self.in_flight.push((delivery, payload));
+        Did::Report(report)
     }
 }
 
