@@ -225,7 +225,10 @@ fn collectd_config(port: u16, home: &str, tick: Duration) -> String {
 /// The one that PICKETD names, which scripts/bench builds as packages have it, or the one of this build.
 fn picketd() -> Result<String> {
     match std::env::var("PICKETD") {
-        Ok(path) => Ok(path),
+        Ok(path) if Path::new(&path).is_file() => Ok(path),
+        Ok(path) => bail!(
+            "PICKETD={path} is no file: name a picketd, or unset it and let scripts/bench build one"
+        ),
         Err(_) => beside("picketd"),
     }
 }
