@@ -1,11 +1,15 @@
 //! The agent with a link and a host that do what a test says; everything else is real, on a tree.
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::mpsc, time::Duration};
+mod fakes;
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::mpsc};
 
 use picket_proto::{
     BootId, Channel, DeviceId, DiskFault, EventKind, EventReport, NfsState, Status, frame,
 };
 use picket_test_keys::TestKey;
 use rustix::io::Errno;
+
+use fakes::{FakeLink, Gate, NoHost};
 
 use super::{
     Agent, Outside, StartError,
@@ -15,12 +19,12 @@ use crate::{
     clock::{Bell, Slot, boottime_ms},
     command::Slots,
     config,
-    host::{Host, HostEvent, Root},
+    host::Root,
     journal::{self, Problem},
     lifeboat::Standing,
-    link::{Access, Identity, Link, LinkEvent, NotTaken, Publish},
+    link::{Identity, LinkEvent},
     runtime_state::{RuntimeError, RuntimeState},
-    sources::nfs_in_band::{self, Answer, Call},
+    sources::nfs_in_band,
     verdict::InBand,
     world::World,
 };
@@ -362,82 +366,9 @@ fn status(outside: &Outside<FakeLink, NoHost>) -> Status {
     frame::decode(&status.expect("it was announced").payload).unwrap()
 }
 
-/// A server that answers once for each word of the test.
-struct Gate(mpsc::Receiver<()>);
-
-impl Call for Gate {
-    fn call(&mut self) -> Answer {
-        let _ = self.0.recv();
-        Answer {
-            took: Ok(Duration::from_micros(400)),
-            room: None,
-        }
-    }
-}
-
 /// Waits until the probe that is out has its answer.
 async fn answered(agent: &Agent) {
     while matches!(agent.parts.sampler.in_band(), InBand::Waiting { .. }) {
         tokio::task::yield_now().await;
-    }
-}
-
-/// Takes everything, or nothing.
-#[derive(Debug, Default)]
-struct FakeLink {
-    full: bool,
-    taken: Vec<Publish>,
-    turned_away: usize,
-    renewed: Vec<Access>,
-}
-
-impl Link for FakeLink {
-    fn publish(&mut self, publish: Publish) -> Result<(), NotTaken> {
-        if self.full {
-            self.turned_away += 1;
-            return Err(NotTaken);
-        }
-        self.taken.push(publish);
-        Ok(())
-    }
-
-    fn renew(&mut self, access: Access) {
-        self.renewed.push(access);
-    }
-
-    fn stop(&mut self) {}
-
-    async fn event(&mut self) -> LinkEvent {
-        unreachable!("no loop runs here")
-    }
-}
-
-/// A machine that nobody may act on.
-#[derive(Debug)]
-struct NoHost {
-    root: Root,
-}
-
-impl Host for NoHost {
-    fn preflight(&mut self) {
-        unreachable!("nothing was ordered")
-    }
-
-    fn reboot(&mut self) {
-        unreachable!("nothing was ordered")
-    }
-
-    fn root_is(&mut self, root: Root) {
-        self.root = root;
-    }
-
-    fn identify(&mut self, _seconds: u16) {
-        unreachable!("nothing was ordered")
-    }
-
-    fn stop(&mut self) {}
-
-    async fn event(&mut self) -> HostEvent {
-        unreachable!("no loop runs here")
     }
 }

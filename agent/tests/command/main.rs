@@ -15,4 +15,5 @@ mod reboots;
 mod reinstall_crashes;
 mod reinstalls;
 mod reports;
+mod trials;
 mod world;

@@ -45,7 +45,7 @@ fn holding() -> World {
 }
 
 /// One whose machine goes down into the image.
-fn going_down() -> World {
+pub(super) fn going_down() -> World {
     let mut world = working(false);
     world.child(staged());
     world.expect(&["1 staged", "RECORD"]);
@@ -58,7 +58,7 @@ fn going_down() -> World {
     world
 }
 
-fn last_report(world: &mut World) -> picket_proto::Report {
+pub(super) fn last_report(world: &mut World) -> picket_proto::Report {
     let reports = world.did.drain(..).filter_map(|did| match did {
         Did::Report(report) => Some(report),
         _ => None,
@@ -250,69 +250,6 @@ fn from_the_moment_that_it_is_to_be_armed_it_is_too_late() {
     let mut world = going_down();
     world.order(2, cancel(1));
     world.expect(&["2 refused too_late"]);
-}
-
-#[test]
-fn an_image_that_never_commits_is_rolled_back_with_the_reason() {
-    let mut world = going_down();
-    // Three attempts in which no agent says anything.
-    for _ in 0..3 {
-        world.boots();
-        assert_eq!(world.boot_record.mounted, RootSlot::B);
-    }
-    world.boots();
-    assert_eq!(world.boot_record.mounted, RootSlot::A);
-    world.input(Input::Connected);
-    world.expect(&["RECORD"]);
-    world.written();
-    let report = last_report(&mut world);
-    assert_eq!(
-        (report.state, report.reason),
-        (Some(State::RolledBack), Some(Reason::Trial))
-    );
-    assert!(report.detail.unwrap().contains("no attempt was committed"));
-    assert_eq!(world.core.image(), None);
-}
-
-#[test]
-fn no_link_is_no_commit() {
-    let mut world = going_down();
-    world.boots();
-    world.pass(600_000);
-    world.expect(&[]);
-    world.input(Input::Connected);
-    world.expect(&["1 trial"]);
-    let (delivery, _) = world.in_flight[0];
-    world.input(Input::Refused(delivery));
-    world.expect(&[]);
-    world.pass(2_000);
-    world.expect(&["1 trial"]);
-    world.pubacks();
-    world.expect(&["COMMIT"]);
-    // A boot record that can't be written is tried again.
-    world.changing = None;
-    let refused = BootRecordSaid::Failed("read-only".to_owned());
-    world.input(Input::BootRecord(refused));
-    world.expect(&["1 trial"]);
-    world.pass(10_000);
-    world.expect(&["COMMIT"]);
-}
-
-#[test]
-fn a_trial_that_the_journal_does_not_know_is_committed_likewise() {
-    let mut world = going_down();
-    world.disk = None;
-    world.writing = None;
-    world.boots();
-    world.input(Input::Connected);
-    world.expect(&["1 trial"]);
-    world.pubacks();
-    world.changed();
-    world.written();
-    world.written();
-    assert_eq!(world.boot_record.active, RootSlot::B);
-    let last = world.core.last_operation().unwrap();
-    assert_eq!(last.state, State::Succeeded);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is on the wire, from the outside: golden bytes, the protocol document, round trips, hostile bytes, JSON.
 #![cfg(test)]
 
+mod anything;
 mod columns;
 mod golden;
 mod hostile;
