@@ -8,6 +8,7 @@ pub mod binaries;
 pub mod boots;
 pub mod certificates;
 pub mod cgroup;
+pub mod days;
 pub mod debian;
 pub mod dice;
 pub mod disk;

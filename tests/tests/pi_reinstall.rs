@@ -1,8 +1,12 @@
 //! Another operating system on an emulated Pi, by one signed command: over HTTP from a signed catalogue, to the login of whoever it is for.
-use std::time::Instant;
+use std::{
+    fs,
+    time::{Instant, SystemTime},
+};
 
 use picket_test_keys::TestKey;
 use picket_tests::{
+    days::Days,
     eventually,
     pi::{Content, Fate, Images, Login, Machine, Pi, Wish},
     say,
@@ -85,8 +89,8 @@ fn a_pi_whose_slots_were_wiped_is_reinstalled_from_its_rescue_system() {
     images.add("new", Content::Small);
     let pi = pi(Machine::Virt, &key, &images).start();
     let slots = pi.export().join("slots");
-    for entry in std::fs::read_dir(&slots).expect("it runs from there") {
-        std::fs::remove_dir_all(entry.expect("it is there").path()).expect("the export is ours");
+    for entry in fs::read_dir(&slots).expect("it runs from there") {
+        fs::remove_dir_all(entry.expect("it is there").path()).expect("the export is ours");
     }
     pi.qmp().system_reset();
     eventually("the rescue system ticks", pi.patience(), || {
@@ -98,4 +102,30 @@ fn a_pi_whose_slots_were_wiped_is_reinstalled_from_its_rescue_system() {
     assert_eq!(pi.console().count("rc: whole, new"), 1);
     assert_eq!(pi.boot_record().trial, None);
     assert_ne!(pi.runs(), "rescue");
+}
+
+/// The Pi believes it is 1970: the time is the file server's, which is this machine's.
+#[test]
+fn what_ran_before_stays_for_its_days_on_the_file_server() {
+    let (key, images) = (TestKey::new(1), Images::serve());
+    images.add("new", Content::Small);
+    let pi = pi(Machine::Virt, &key, &images).clock("1970-01-02").start();
+    let outcome = pi
+        .reinstall(&key, &images, "new", &["--keep-old", "1"])
+        .outcome();
+    pi.has_succeeded(&outcome, 2);
+    let days = Days::of(pi.export().path(), pi.id());
+    let since = eventually("the days count", pi.patience(), || days.kept()?.since);
+    let now = SystemTime::UNIX_EPOCH.elapsed();
+    let now = now.expect("this machine has a clock").as_secs();
+    assert!(now.abs_diff(since.time_s) < 3_600, "{since:?} at {now}");
+    assert!(pi.export().join("slots/a/etc/rc").exists());
+    pi.firmware().power_off();
+    days.pass(1);
+    pi.firmware().release();
+    pi.is_emptied(Slot::A);
+    eventually("the journal knows", pi.patience(), || {
+        days.kept().is_none().then_some(())
+    });
+    assert_eq!(pi.runs(), "b");
 }
