@@ -22,6 +22,8 @@ pub enum Architecture {
     InstalledArm64,
     /// This machine's, as Debian's installer would make it, with sshd: large, for figures.
     Full,
+    /// The same for emulated Pis.
+    FullArm64,
 }
 
 /// Copies a Debian to `root`, an empty folder or none. It is fetched first if it isn't in the cache.
@@ -84,6 +86,7 @@ fn cached(architecture: Architecture) -> PathBuf {
         Architecture::Installed => "installed",
         Architecture::InstalledArm64 => "installed-arm64",
         Architecture::Full => "full",
+        Architecture::FullArm64 => "full-arm64",
     }))
 }
 

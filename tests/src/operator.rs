@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{binaries, eventually, process::Process};
 
 /// Longer than any order of the tests takes.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A person with a key, an inventory and an audit log.
 pub struct Operator {

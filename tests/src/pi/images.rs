@@ -5,7 +5,11 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 use tempfile::TempDir;
 
 use super::{Fate, Root, files::Files, root};
-use crate::{debian, image_server::ImageServer, images};
+use crate::{
+    debian::{self, Architecture},
+    image_server::ImageServer,
+    images,
+};
 
 /// A folder of images with its catalogue, and the server that has it.
 pub struct Images {
@@ -19,6 +23,8 @@ pub struct Images {
 pub enum Content {
     /// busybox, Debian's sshd and small files: some 400 entries.
     Sshd,
+    /// What Debian's installer would make of a Pi, with sshd: some 22 000 entries.
+    Debian,
     /// busybox alone: some 40 entries.
     Small,
     /// The same, and that becomes of it.
@@ -88,6 +94,11 @@ impl Images {
 
 impl Content {
     fn fill(self, root: &Path, name: &str) {
+        if self == Self::Debian {
+            debian::copy(Architecture::FullArm64, root);
+            fs::write(root.join("etc/image"), format!("{name}\n")).expect("the folder is ours");
+            return;
+        }
         Root::Busybox.install(&Files::find(), root);
         fs::create_dir_all(root.join("etc/ssh")).expect("the folder is ours");
         let rc = match self {
