@@ -99,6 +99,9 @@ fn the_slot_before_is_removed_when_its_days_are_over_and_not_before() {
     look(&mut world);
     found(&mut world, BEGUN + 3 * DAY, Some(7));
     world.expect(&["WARN", "REMOVE a"]);
+    // An answer that comes late begins no second removal.
+    found(&mut world, BEGUN + 3 * DAY, Some(7));
+    world.expect(&[]);
     world.order(2, reinstall(false));
     world.expect(&["2 refused busy"]);
     world.pass(2 * HOUR_MS);
