@@ -114,6 +114,14 @@ fn the_slot_before_is_removed_when_its_days_are_over_and_not_before() {
 }
 
 #[test]
+fn where_nothing_is_to_be_kept_the_journal_keeps_nothing() {
+    let mut world = World::new();
+    world.order(1, reinstall(false));
+    world.written();
+    assert_eq!(on_disk(&world), []);
+}
+
+#[test]
 fn the_days_count_over_boots_also_while_the_machine_was_off() {
     let mut world = counting();
     world.boots();

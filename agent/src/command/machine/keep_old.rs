@@ -208,7 +208,6 @@ impl Machine {
             (Reinstalling::Accepted(wanted), _) => {
                 let counts = |kept: &Kept| kept.since.is_some() && kept.slot == slot;
                 record.kept.retain(counts);
-                record.kept.truncate(1);
                 let days = wanted.keep_old_days;
                 record.kept.extend((days > 0).then_some(Kept {
                     operation,
