@@ -119,17 +119,15 @@ fn a_changed_byte_is_read_back(pi: &Pi, order: &Install) {
     ));
 }
 
+/// Whether it has failed with that file. The child's sign of life may come after it.
 fn differs(run: &Run) -> bool {
-    match run.events.last() {
-        Some((
-            _,
-            Event::Failed {
-                reason: Reason::Disk,
-                detail,
-            },
-        )) => detail.starts_with("usr/mark is not what was written"),
+    run.events.iter().any(|(_, event)| match event {
+        Event::Failed {
+            reason: Reason::Disk,
+            detail,
+        } => detail.starts_with("usr/mark is not what was written"),
         _ => false,
-    }
+    })
 }
 
 /// What a root filesystem has at least, and files in many folders.
